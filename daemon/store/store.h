@@ -1,0 +1,44 @@
+// The sqlite file: request metrics now, adapter registrations later. One writer thread owns the database; the
+// loop hands rows over through a bounded queue and never waits. WAL, prepared statements, one transaction per
+// batch of rows, schema versions in PRAGMA user_version. A row that was committed survives kill -9.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/base/result.h"
+
+namespace seraph {
+
+/// One finished HTTP generation request. Times in microseconds; -1: not reached.
+struct RequestRow {
+  int64_t time_us = 0;            // Unix time of arrival
+  std::string request_id;         // the id the client saw
+  std::string model;
+  std::string endpoint;           // "/v1/chat/completions"
+  int32_t status = 200;
+  std::string finish_reason;      // of the first choice: stop, length, abort, error
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;
+  int64_t completion_tokens = 0;
+  int64_t queue_us = -1;          // arrival -> first scheduled
+  int64_t ttft_us = -1;           // arrival -> first token
+  int64_t tpot_us = -1;           // mean time per output token after the first
+  int64_t total_us = 0;           // arrival -> last byte handed to the socket
+};
+
+class Store {
+ public:
+  /// Opens or creates `path` (":memory:" for none), migrates, starts the thread. Errors name the file, what is
+  /// wrong with it and --db.
+  static Result<std::unique_ptr<Store>> open(const std::string& path);
+  /// Commits what is queued, then closes.
+  virtual ~Store() = default;
+  /// Loop thread; never blocks. When the queue is full the row is dropped and counted.
+  virtual void log_request(RequestRow row) = 0;
+  virtual int64_t rows_dropped() const = 0;
+  virtual int64_t rows_committed() const = 0;
+};
+
+}  // namespace seraph

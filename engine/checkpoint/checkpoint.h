@@ -1,0 +1,52 @@
+// A Hugging Face folder as the rest of the engine sees it: config values and tensors by name. Files
+// are mapped, headers fully validated before any byte of a tensor is believed. Weights are
+// model.safetensors, or the files that model.safetensors.index.json names; nothing else in the folder.
+// Immutable after open(); any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/json.h"
+#include "engine/base/result.h"
+#include "kernels/backend.h"
+
+namespace seraph {
+
+/// generation_config.json, and what config.json says of the same: eos ids and sampling defaults.
+struct GenerationDefaults {
+  std::vector<int32_t> eos_token_ids;  // generation_config.json's, else config.json's; in file order
+  int32_t bos_token_id = -1;
+  int32_t pad_token_id = -1;
+  bool has_temperature = false, has_top_p = false, has_top_k = false, has_min_p = false, has_repetition_penalty = false;
+  float temperature = 1.0F, top_p = 1.0F, min_p = 0.0F, repetition_penalty = 1.0F;
+  int32_t top_k = 0;
+  int32_t max_new_tokens = 0;          // 0: not given
+};
+
+/// Reads generation_config.json (optional) and the eos/bos/pad ids of config.json.
+Result<GenerationDefaults> read_generation_defaults(const std::string& model_dir);
+
+class Checkpoint {
+ public:
+  enum class Weights { kRequired, kIgnored };  // kIgnored: --load-format dummy, tensors are not looked for
+
+  /// Errors: kNotFound (no folder, no config.json, no weights: each with the way out), kCorrupt (which
+  /// file, which key), kUnsupported (pickled .bin weights, quantised checkpoints).
+  static Result<std::unique_ptr<Checkpoint>> open(const std::string& model_dir, Weights weights, bool read_ahead);
+  virtual ~Checkpoint() = default;
+
+  virtual const std::string& dir() const = 0;
+  virtual const Json& config() const = 0;
+  virtual bool has_tensor(std::string_view name) const = 0;
+  /// The tensor as a matrix (rank 1 is one row). kCorrupt when absent or when its shape is not
+  /// [rows, cols] (rank 1: rows == 1); the message names the file, the tensor and both shapes.
+  virtual Result<HostMatrix> tensor(std::string_view name, int64_t rows, int64_t cols) const = 0;
+  virtual int64_t weight_bytes() const = 0;
+  /// The pages of this tensor will not be needed again.
+  virtual void release(const HostMatrix& matrix) const = 0;
+};
+
+}  // namespace seraph

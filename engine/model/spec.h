@@ -1,0 +1,50 @@
+// What a decoder is, as data: families map config.json to a DecoderSpec and tensor names to slots; the
+// one Decoder runs any spec. Plain values, read-only after loading.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace seraph {
+
+/// Rotary position embedding: angle of pair i at position p is p * inv_freq(i), cos and sin are scaled.
+struct RopeSpec {
+  enum class Scaling { kNone, kLinear, kDynamicNtk, kLlama3, kYarn };
+  Scaling scaling = Scaling::kNone;
+  int32_t rotary_dim = 0;
+  double base = 10000.0;
+  double factor = 1.0;
+  double original_positions = 0;    // llama3, yarn, dynamic: the trained context
+  double low_freq_factor = 1.0;     // llama3
+  double high_freq_factor = 4.0;    // llama3
+  double beta_fast = 32.0;          // yarn
+  double beta_slow = 1.0;           // yarn
+  bool truncate = true;             // yarn: round the ramp's ends
+  double attention_factor = 1.0;    // yarn: multiplies cos and sin
+};
+
+struct DecoderSpec {
+  std::string family;               // "qwen2", for messages and metrics
+  int32_t num_layers = 0;
+  int32_t hidden = 0;
+  int32_t intermediate = 0;
+  int32_t num_heads = 0;
+  int32_t num_kv_heads = 0;
+  int32_t head_dim = 0;
+  int32_t vocab_size = 0;
+  int32_t max_positions = 0;        // context the checkpoint claims
+  float norm_eps = 1e-6F;
+  bool qk_norm = false;             // RMSNorm of each q and k head before rotation (Qwen3)
+  bool qkv_bias = false;
+  bool output_bias = false;         // of o_proj
+  bool mlp_bias = false;
+  bool tied_head = false;
+  RopeSpec rope;
+  std::vector<int32_t> window;      // [num_layers] 0: full attention, else the sliding window
+  DType stored_dtype = DType::kBf16;// config.json's torch_dtype / dtype: what --dtype auto means
+};
+
+}  // namespace seraph
