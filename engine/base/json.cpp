@@ -17,7 +17,9 @@ Json convert(simdjson::dom::element element) {
   switch (element.type()) {
     case Type::ARRAY: {
       Json::Array out;
-      for (auto child : element.get_array().value_unsafe()) out.push_back(convert(child));
+      const auto array = element.get_array().value_unsafe();
+      out.reserve(array.size());
+      for (auto child : array) out.push_back(convert(child));
       return Json(std::move(out));
     }
     case Type::OBJECT: {
