@@ -23,7 +23,7 @@ struct GenerationDefaults {
   bool has_temperature = false, has_top_p = false, has_top_k = false, has_min_p = false, has_repetition_penalty = false;
   float temperature = 1.0F, top_p = 1.0F, min_p = 0.0F, repetition_penalty = 1.0F;
   int32_t top_k = 0;
-  int32_t max_new_tokens = 0;          // 0: not given
+  int32_t max_new_tokens = 0;  // 0: not given
 };
 
 /// Reads generation_config.json (optional) and the eos/bos/pad ids of config.json.
