@@ -12,6 +12,11 @@ const Json* ConfigReader::find(std::string_view key) const {
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
+bool ConfigReader::is_null(std::string_view key) const {
+  const Json* value = object_ == nullptr ? nullptr : object_->find(key);
+  return value != nullptr && value->is_null();
+}
+
 void ConfigReader::fail(Error error) {
   if (!error_.has_value()) error_ = std::move(error);
 }

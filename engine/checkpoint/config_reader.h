@@ -21,6 +21,8 @@ class ConfigReader {
   /// The member, or null when it is absent or JSON's null.
   const Json* find(std::string_view key) const;
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// Present, and written as null.
+  bool is_null(std::string_view key) const;
 
   /// A whole number in [min, max].
   int64_t required_integer(std::string_view key, int64_t min, int64_t max);

@@ -17,7 +17,7 @@ struct Batch {
   std::span<const int32_t> prompt_tokens;   // [S] length of the prompt (dynamic rope depends on it)
   std::span<const int32_t> block_tables;    // [S, blocks_stride]
   int32_t blocks_stride = 0;
-  std::span<const int32_t> logit_rows;      // [L] rows whose logits are needed, ascending
+  std::span<const int32_t> logit_rows;  // [L] rows whose logits are needed, ascending
 };
 
 }  // namespace seraph

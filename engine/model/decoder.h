@@ -22,12 +22,12 @@ class Decoder {
   struct LoadArgs {
     const Checkpoint* checkpoint = nullptr;
     DecoderSpec spec;
-    Backend* backend = nullptr;       // outlives the decoder
+    Backend* backend = nullptr;  // outlives the decoder
     DType compute = DType::kF32;
     bool dummy_weights = false;
     uint64_t seed = 0;
-    int32_t rows_max = 0;             // T of the largest batch: activations are allocated once, at load
-    int32_t logit_rows_max = 0;       // L of the largest batch
+    int32_t rows_max = 0;        // T of the largest batch: activations are allocated once, at load
+    int32_t logit_rows_max = 0;  // L of the largest batch
   };
   static Result<std::unique_ptr<Decoder>> load(const LoadArgs& args);
   virtual ~Decoder() = default;
