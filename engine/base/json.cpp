@@ -49,7 +49,7 @@ Json convert(simdjson::dom::element element) {
     case Type::INT64:
       return Json(element.get_int64().value_unsafe());
     case Type::UINT64:
-      return Json(static_cast<double>(element.get_uint64().value_unsafe()));
+      return Json::big_integer(std::to_string(element.get_uint64().value_unsafe()));
     case Type::DOUBLE:
       return Json(element.get_double().value_unsafe());
     case Type::STRING:
@@ -74,7 +74,11 @@ void append_value(std::string& out, const Json& value) {
       out += std::to_string(value.as_int());
       break;
     case Json::Kind::kDouble:
-      append_json_double(out, value.as_double());
+      if (const std::string_view digits = value.integer_digits(); !digits.empty()) {
+        out += digits;
+      } else {
+        append_json_double(out, value.as_double());
+      }
       break;
     case Json::Kind::kString:
       append_json_string(out, value.as_string());
@@ -149,6 +153,14 @@ Result<Json> Json::parse_file(const std::string& path) {
   auto parsed = parse(text.str());
   if (!parsed.ok()) return Error{ErrorCode::kCorrupt, path + " is " + parsed.error().message};
   return parsed;
+}
+
+Json Json::big_integer(std::string digits) {
+  double value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  Json out;
+  out.state_ = BigInteger{value, std::move(digits)};
+  return out;
 }
 
 const Json* Json::find(std::string_view name) const {

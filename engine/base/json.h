@@ -35,12 +35,12 @@ class Json {
   Json(Object value) : state_(std::move(value)) {}                    // NOLINT
 
   /// Parses one document. Duplicate member names: the last one wins, at its own place.
-  /// Integers beyond int64 become doubles. Errors: kInvalidArgument with the byte offset.
+  /// Integers beyond int64 become doubles that remember their digits. Errors: kInvalidArgument with the byte offset.
   static Result<Json> parse(std::string_view text);
   /// Reads and parses a file. Errors name the path: kNotFound, kIo, kCorrupt.
   static Result<Json> parse_file(const std::string& path);
 
-  Kind kind() const { return static_cast<Kind>(state_.index()); }
+  Kind kind() const { return state_.index() == kBigIndex ? Kind::kDouble : static_cast<Kind>(state_.index()); }
   bool is_null() const { return kind() == Kind::kNull; }
   bool is_bool() const { return kind() == Kind::kBool; }
   bool is_int() const { return kind() == Kind::kInt; }
@@ -54,7 +54,18 @@ class Json {
   bool as_bool() const { return std::get<bool>(state_); }
   int64_t as_int() const { return std::get<int64_t>(state_); }
   /// REQUIRES: is_number().
-  double as_double() const { return is_int() ? static_cast<double>(as_int()) : std::get<double>(state_); }
+  double as_double() const {
+    if (is_int()) return static_cast<double>(as_int());
+    if (const auto* big = std::get_if<BigInteger>(&state_)) return big->value;
+    return std::get<double>(state_);
+  }
+  /// The decimal text of a number that was written as an integer beyond int64 (its kind is kDouble); "" for all else.
+  std::string_view integer_digits() const {
+    const auto* big = std::get_if<BigInteger>(&state_);
+    return big == nullptr ? std::string_view() : std::string_view(big->digits);
+  }
+  /// Such a number. REQUIRES: digits are decimal, with '-' in front of a negative number.
+  static Json big_integer(std::string digits);
   const std::string& as_string() const { return std::get<std::string>(state_); }
   const Array& as_array() const { return std::get<Array>(state_); }
   Array& as_array() { return std::get<Array>(state_); }
@@ -74,7 +85,14 @@ class Json {
   friend bool operator==(const Json&, const Json&) = default;
 
  private:
-  std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> state_;
+  struct BigInteger {
+    double value;
+    std::string digits;
+    friend bool operator==(const BigInteger&, const BigInteger&) = default;
+  };
+  static constexpr size_t kBigIndex = 7;  // of BigInteger in the variant; the others are in the order of Kind
+
+  std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object, BigInteger> state_;
 };
 
 /// Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.

@@ -13,6 +13,16 @@ TEST(Json, KeepsMemberOrderAndTheDifferenceBetweenOneAndOnePointZero) {
   EXPECT_TRUE(parsed->find("a")->is_double());
 }
 
+TEST(Json, RemembersTheDigitsOfIntegersBeyondInt64) {
+  const auto parsed = Json::parse(R"([12345678901234567890,1e30,9223372036854775807])");
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(parsed->as_array()[0].integer_digits(), "12345678901234567890");
+  EXPECT_TRUE(parsed->as_array()[0].is_double());
+  EXPECT_EQ(parsed->as_array()[0].as_double(), 12345678901234567890.0);
+  EXPECT_EQ(parsed->as_array()[1].integer_digits(), "");
+  EXPECT_EQ(parsed->dump(), "[12345678901234567890,1e+30,9223372036854775807]");
+}
+
 TEST(Json, LastOfDuplicateNamesWinsInSmallAndLargeObjects) {
   EXPECT_EQ(Json::parse(R"({"a":1,"b":2,"a":3})")->dump(), R"({"a":3,"b":2})");
   std::string large = "{";
