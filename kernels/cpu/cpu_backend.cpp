@@ -1,0 +1,273 @@
+#include "kernels/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cpu/check.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/memory.h"
+#include "kernels/cpu/packed_weight.h"
+
+namespace seraph::cpu {
+namespace {
+
+constexpr int32_t kHeadDimMax = 512;
+
+Element element_of(DType dtype) {
+  return dtype == DType::kF16 ? Element::kF16 : dtype == DType::kBf16 ? Element::kBf16 : Element::kF32;
+}
+
+const PackedWeight& packed(const Weight* weight) {
+  SERAPH_CPU_CHECK(weight != nullptr, "an operation has its weight");
+  return static_cast<const PackedWeight&>(*weight);
+}
+
+float* f32_data(const Tensor& tensor) {
+  SERAPH_CPU_CHECK(tensor.dtype == DType::kF32, "this tensor is f32 on the CPU");
+  return static_cast<float*>(tensor.data);
+}
+
+int64_t layer_bytes(const KvShape& shape) {
+  return int64_t{2} * shape.num_kv_heads * shape.block_tokens * shape.head_dim * dtype_bytes(shape.dtype);
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(const CpuBackendOptions&, const Kernels& kernels) : kernels_(kernels) {
+  for (int32_t i = 0; i < num_threads_; ++i) {
+    samplers_.emplace_back(kernels_);
+    scratch_.push_back(allocate_memory(kernels_.attention_scratch_bytes(kHeadDimMax)));
+  }
+}
+
+std::string CpuBackend::name() const {
+  return std::string("cpu (") + kernels_.name + ", " + std::to_string(num_threads_) +
+         (num_threads_ == 1 ? " thread)" : " threads)");
+}
+
+ActivationTypes CpuBackend::activation_types(DType compute) const {
+  ActivationTypes types;
+  if (compute == DType::kBf16 && kernels_.bf16_inputs) types.input = DType::kBf16;
+  types.kv = compute;
+  return types;
+}
+
+std::string CpuBackend::supports(const KvShape& shape, int32_t num_heads) const {
+  if (shape.head_dim <= 0 || shape.head_dim > kHeadDimMax) {
+    return "the CPU backend has attention for head sizes up to " + std::to_string(kHeadDimMax) + ", not " +
+           std::to_string(shape.head_dim);
+  }
+  if (shape.block_tokens <= 0 || shape.block_tokens % 8 != 0) {
+    return "a KV block holds a multiple of 8 tokens, not " + std::to_string(shape.block_tokens);
+  }
+  if (shape.num_kv_heads <= 0 || num_heads % shape.num_kv_heads != 0) {
+    return std::to_string(num_heads) + " attention heads are no multiple of " + std::to_string(shape.num_kv_heads) +
+           " key/value heads";
+  }
+  if (num_heads / shape.num_kv_heads > kAttentionRowsMax) {
+    return "the CPU backend has attention for up to " + std::to_string(kAttentionRowsMax) + " heads per key/value head";
+  }
+  return "";
+}
+
+int64_t CpuBackend::memory_free_bytes() const { return memory_available_bytes(); }
+
+Buffer CpuBackend::allocate(int64_t bytes) { return allocate_memory(bytes); }
+
+int64_t CpuBackend::kv_block_bytes(const KvShape& shape) const { return shape.num_layers * layer_bytes(shape); }
+
+std::unique_ptr<Weight> CpuBackend::pack(const PackArgs& args) {
+  SERAPH_CPU_CHECK(!args.parts.empty(), "a weight has parts");
+  SERAPH_CPU_CHECK(!args.gate_up || (args.parts.size() == 2 && args.parts[0].rows == args.parts[1].rows),
+                   "gate and up are two parts of one size");
+  int64_t rows = 0;
+  Element type = stored_element(args.compute, args.parts[0].dtype);
+  for (const HostMatrix& part : args.parts) {
+    rows += part.rows;
+    // Parts of different file types meet in f32, which holds both exactly.
+    if (stored_element(args.compute, part.dtype) != type) type = Element::kF32;
+  }
+  auto weight = std::make_unique<PackedWeight>(rows, args.parts[0].cols, type, args.gate_up);
+  if (!weight->allocate()) return nullptr;
+  int64_t row = 0;
+  for (const HostMatrix& part : args.parts) {
+    weight->fill(part, row);
+    row += part.rows;
+  }
+  return weight;
+}
+
+std::unique_ptr<Weight> CpuBackend::pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) {
+  auto weight = std::make_unique<PackedWeight>(rows, cols, element_of(compute), false);
+  if (!weight->allocate()) return nullptr;
+  weight->fill_random(scale, seed);
+  return weight;
+}
+
+void CpuBackend::plan_scratch(int64_t rows_max, int64_t cols_max) {
+  for (Sampler& sampler : samplers_) sampler.reserve(cols_max);
+  tasks_.reserve(static_cast<size_t>(rows_max) * 64);
+}
+
+void CpuBackend::embed(const EmbedArgs& args) {
+  const PackedWeight& table = packed(args.table);
+  SERAPH_CPU_CHECK(!table.gate_up() && args.out.cols == table.cols(), "an embedding row is as wide as the output");
+  const EmbedJob job = {table.panels(),  table.type(),       table.panel_bytes(), table.cols(),
+                        args.ids.data(), f32_data(args.out), args.out.stride};
+  for (const int32_t id : args.ids) SERAPH_CPU_CHECK(id >= 0 && id < table.rows(), "token ids are in the vocabulary");
+  kernels_.embed(job, 0, static_cast<int64_t>(args.ids.size()));
+}
+
+void CpuBackend::rms_norm(const RmsNormArgs& args) {
+  SERAPH_CPU_CHECK(args.group > 0 && args.x.cols % args.group == 0, "columns are whole groups");
+  const NormJob job = {f32_data(args.x), args.x.stride,   args.x.cols,
+                       args.group,       args.weight,     args.eps,
+                       args.out.data,    args.out.stride, element_of(args.out.dtype)};
+  kernels_.rms_norm(job, 0, args.x.rows);
+}
+
+void CpuBackend::linear(const LinearArgs& args) {
+  const PackedWeight& weight = packed(args.weight);
+  const bool silu_mul = args.epilogue == LinearArgs::Epilogue::kSiluMul;
+  SERAPH_CPU_CHECK(args.x.cols == weight.cols(), "inputs are as wide as the weight");
+  SERAPH_CPU_CHECK(silu_mul == weight.gate_up(), "kSiluMul and gate_up go together");
+  SERAPH_CPU_CHECK(args.out.cols == (silu_mul ? weight.rows() / 2 : weight.rows()),
+                   "outputs are as wide as the weight");
+  SERAPH_CPU_CHECK(args.out.rows == args.x.rows, "as many outputs as inputs");
+  SERAPH_CPU_CHECK(silu_mul || args.out.dtype == DType::kF32, "linear() writes f32 on the CPU");
+  LinearJob job;
+  job.x = args.x.data;
+  job.x_stride = args.x.stride;
+  job.x_type = element_of(args.x.dtype);
+  SERAPH_CPU_CHECK(job.x_type == Element::kF32 ||
+                       (job.x_type == Element::kBf16 && kernels_.bf16_inputs && weight.type() == Element::kBf16),
+                   "inputs have the type of activation_types()");
+  job.rows = args.x.rows;
+  job.k = weight.cols();
+  job.n = weight.rows();
+  job.panels = weight.panels();
+  job.weight_type = weight.type();
+  job.panel_bytes = weight.panel_bytes();
+  job.bias = args.bias;
+  job.epilogue = silu_mul                                             ? Epilogue::kSiluMul
+                 : args.epilogue == LinearArgs::Epilogue::kAccumulate ? Epilogue::kAccumulate
+                                                                      : Epilogue::kStore;
+  job.out = args.out.data;
+  job.out_stride = args.out.stride;
+  job.out_type = element_of(args.out.dtype);
+  kernels_.linear(job, 0, weight.num_panels());
+}
+
+KvView CpuBackend::kv_view(const KvCache& cache, int32_t layer) const {
+  const KvShape& shape = cache.shape;
+  SERAPH_CPU_CHECK(layer >= 0 && layer < shape.num_layers, "the layer is one of the cache's");
+  KvView kv;
+  kv.storage = static_cast<char*>(cache.storage.data());
+  kv.block_bytes = kv_block_bytes(shape);
+  kv.key_offset = layer * layer_bytes(shape);
+  kv.value_offset = kv.key_offset + layer_bytes(shape) / 2;
+  kv.head_bytes = int64_t{shape.block_tokens} * shape.head_dim * dtype_bytes(shape.dtype);
+  kv.block_tokens = shape.block_tokens;
+  kv.group = shape.block_tokens % 16 == 0 ? 16 : 8;
+  kv.num_kv_heads = shape.num_kv_heads;
+  kv.head_dim = shape.head_dim;
+  kv.type = element_of(shape.dtype);
+  return kv;
+}
+
+void CpuBackend::rope_cache_write(const RopeCacheArgs& args) {
+  SERAPH_CPU_CHECK(args.cache != nullptr, "keys and values have a cache");
+  RopeJob job;
+  job.qkv = f32_data(args.qkv);
+  job.stride = args.qkv.stride;
+  job.cos_sin = args.cos_sin;
+  job.rotary_dim = args.rotary_dim;
+  job.q_norm = args.q_norm;
+  job.k_norm = args.k_norm;
+  job.eps = args.norm_eps;
+  job.num_heads = args.num_heads;
+  job.slots = args.slots.data();
+  job.kv = kv_view(*args.cache, args.layer);
+  SERAPH_CPU_CHECK(args.rotary_dim % 2 == 0 && args.rotary_dim <= job.kv.head_dim, "rotation pairs lie inside a head");
+  SERAPH_CPU_CHECK(static_cast<int64_t>(args.slots.size()) == args.qkv.rows, "every row has a slot");
+  SERAPH_CPU_CHECK(args.qkv.cols == (args.num_heads + 2 * job.kv.num_kv_heads) * job.kv.head_dim, "qkv has q, k and v");
+  const int64_t num_slots = int64_t{args.cache->num_blocks} * job.kv.block_tokens;
+  for (const int32_t slot : args.slots) SERAPH_CPU_CHECK(slot >= 0 && slot < num_slots, "slots are in the cache");
+  kernels_.rope_cache_write(job, 0, args.qkv.rows);
+}
+
+void CpuBackend::attention(const AttentionArgs& args) {
+  AttentionJob job;
+  job.q = f32_data(args.q);
+  job.q_stride = args.q.stride;
+  job.out = args.out.data;
+  job.out_stride = args.out.stride;
+  job.out_type = element_of(args.out.dtype);
+  job.kv = kv_view(*args.cache, args.layer);
+  job.num_heads = args.num_heads;
+  job.scale = args.scale;
+  job.window = args.window;
+  const int32_t group = args.num_heads / job.kv.num_kv_heads;
+  SERAPH_CPU_CHECK(group * job.kv.num_kv_heads == args.num_heads && group <= kAttentionRowsMax, "supports() was asked");
+  const int32_t queries_max = kAttentionRowsMax / group;
+  tasks_.clear();
+  for (size_t s = 0; s < args.context_tokens.size(); ++s) {
+    const int32_t rows = args.row_begin[s + 1] - args.row_begin[s];
+    const int32_t position = args.context_tokens[s] - rows;
+    SERAPH_CPU_CHECK(rows >= 0 && position >= 0, "a step's rows are the last of their context");
+    SERAPH_CPU_CHECK(args.context_tokens[s] <= int64_t{args.blocks_stride} * job.kv.block_tokens,
+                     "blocks cover the context");
+    for (int32_t q = 0; q < rows; q += queries_max) {
+      for (int32_t h = 0; h < job.kv.num_kv_heads; ++h) {
+        tasks_.push_back({args.row_begin[s] + q, std::min(queries_max, rows - q), position + q, h,
+                          args.block_tables.data() + static_cast<int64_t>(s) * args.blocks_stride});
+      }
+    }
+  }
+  for (const AttentionTask& task : tasks_) kernels_.attention(job, task, scratch_[0].data());
+}
+
+void CpuBackend::gather_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) {
+  SERAPH_CPU_CHECK(x.dtype == out.dtype && x.cols == out.cols, "rows are copied as they are");
+  const int64_t bytes = dtype_bytes(x.dtype);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    SERAPH_CPU_CHECK(rows[i] >= 0 && rows[i] < x.rows, "gathered rows exist");
+    std::memcpy(static_cast<char*>(out.data) + static_cast<int64_t>(i) * out.stride * bytes,
+                static_cast<const char*>(x.data) + rows[i] * x.stride * bytes, static_cast<size_t>(x.cols * bytes));
+  }
+}
+
+void CpuBackend::sample(const SampleArgs& args) {
+  SERAPH_CPU_CHECK(args.rows.size() == args.results.size(), "every row has a result");
+  float* logits = f32_data(args.logits);
+  SERAPH_CPU_CHECK(args.vocab_size > 0 && args.vocab_size <= args.logits.cols, "the vocabulary is within the logits");
+  for (size_t i = 0; i < args.rows.size(); ++i) {
+    const SampleRow& row = args.rows[i];
+    SERAPH_CPU_CHECK(row.logit_row >= 0 && row.logit_row < args.logits.rows, "a sampled row has logits");
+    samplers_[0].sample(row, logits + row.logit_row * args.logits.stride, args.logits.cols, args.vocab_size,
+                        args.results[i]);
+  }
+}
+
+void CpuBackend::copy_kv_blocks(KvCache& cache, std::span<const int32_t> from, std::span<const int32_t> to) {
+  SERAPH_CPU_CHECK(from.size() == to.size(), "every copied block has a target");
+  const int64_t bytes = kv_block_bytes(cache.shape);
+  char* storage = static_cast<char*>(cache.storage.data());
+  for (size_t i = 0; i < from.size(); ++i) {
+    SERAPH_CPU_CHECK(from[i] >= 0 && from[i] < cache.num_blocks && to[i] >= 0 && to[i] < cache.num_blocks,
+                     "copied blocks are in the cache");
+    std::memcpy(storage + to[i] * bytes, storage + from[i] * bytes, static_cast<size_t>(bytes));
+  }
+}
+
+}  // namespace seraph::cpu
+
+namespace seraph {
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuBackendOptions& options, std::string& error) {
+  const cpu::Kernels* kernels = cpu::find_kernels(options.isa_max, error);
+  if (kernels == nullptr) return nullptr;
+  return std::make_unique<cpu::CpuBackend>(options, *kernels);
+}
+
+}  // namespace seraph

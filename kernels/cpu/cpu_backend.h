@@ -1,0 +1,49 @@
+// The backend on x86 cores: checks the caller's promises, cuts work into pieces for the pool and calls the
+// chosen instruction set's kernels. Every operation is complete when it returns.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/kernels.h"
+#include "kernels/cpu/sampler.h"
+
+namespace seraph::cpu {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const CpuBackendOptions& options, const Kernels& kernels);
+
+  std::string name() const override;
+  ActivationTypes activation_types(DType compute) const override;
+  std::string supports(const KvShape& shape, int32_t num_heads) const override;
+  int64_t memory_free_bytes() const override;
+  Buffer allocate(int64_t bytes) override;
+  int64_t kv_block_bytes(const KvShape& shape) const override;
+  std::unique_ptr<Weight> pack(const PackArgs& args) override;
+  std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) override;
+  void plan_scratch(int64_t rows_max, int64_t cols_max) override;
+  void embed(const EmbedArgs& args) override;
+  void rms_norm(const RmsNormArgs& args) override;
+  void linear(const LinearArgs& args) override;
+  void rope_cache_write(const RopeCacheArgs& args) override;
+  void attention(const AttentionArgs& args) override;
+  void gather_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) override;
+  void sample(const SampleArgs& args) override;
+  void copy_kv_blocks(KvCache& cache, std::span<const int32_t> from, std::span<const int32_t> to) override;
+  DeviceStatus synchronize() override { return {}; }
+
+ private:
+  KvView kv_view(const KvCache& cache, int32_t layer) const;
+
+  const Kernels& kernels_;
+  int32_t num_threads_ = 1;
+  std::vector<Sampler> samplers_;     // one per thread
+  std::vector<Buffer> scratch_;       // one per thread, for attention
+  int64_t scratch_bytes_ = 0;         // of each
+  std::vector<AttentionTask> tasks_;  // reused by attention()
+};
+
+}  // namespace seraph::cpu

@@ -1,0 +1,242 @@
+// Paged attention of a few queries of one sequence against one KV head, for prefill and decode alike.
+// Rows (query x head of the group) share every chunk of keys and values. A row's own operations and their
+// order depend on its position and window only: chunks are cut at absolute positions, a chunk that a row
+// does not see is skipped for that row, and inside a chunk a masked key weighs exactly 0. Included by
+// instances only. Source: Milakov and Gimelshein 2018, arXiv:1805.02867 (the online softmax).
+#pragma once
+
+#include "kernels/cpu/ops/rows.h"
+
+namespace seraph::cpu::SERAPH_ISA {
+
+constexpr int kChunkVectors = kAttentionChunk / 16;
+
+/// One thread's working memory; dims are padded to 16.
+struct AttentionScratch {
+  float* q;        // [rows][dim], scaled
+  float* out;      // [rows][dim], unnormalised
+  float* keys;     // [dim][kAttentionChunk]
+  float* values;   // [kAttentionChunk][dim]
+  float* weights;  // [rows][kAttentionChunk]
+  float* max;      // [rows]
+  float* sum;      // [rows]
+  float* alpha;    // [rows] factor of the old sums in this chunk
+};
+
+inline int64_t padded_dim(int64_t head_dim) { return (head_dim + 15) / 16 * 16; }
+
+int64_t attention_scratch_bytes(int32_t head_dim) {
+  const int64_t dim = padded_dim(head_dim);
+  const int64_t floats = 2 * kAttentionRowsMax * dim + 2 * kAttentionChunk * dim + kAttentionRowsMax * kAttentionChunk +
+                         3 * kAttentionRowsMax;
+  return floats * 4;
+}
+
+inline AttentionScratch divide_scratch(void* memory, int64_t dim) {
+  float* p = static_cast<float*>(memory);
+  AttentionScratch scratch;
+  scratch.q = p;
+  scratch.out = scratch.q + kAttentionRowsMax * dim;
+  scratch.keys = scratch.out + kAttentionRowsMax * dim;
+  scratch.values = scratch.keys + kAttentionChunk * dim;
+  scratch.weights = scratch.values + kAttentionChunk * dim;
+  scratch.max = scratch.weights + kAttentionRowsMax * kAttentionChunk;
+  scratch.sum = scratch.max + kAttentionRowsMax;
+  scratch.alpha = scratch.sum + kAttentionRowsMax;
+  return scratch;
+}
+
+/// Widens tokens [begin, end) of the chunk that starts at `chunk`; lanes outside stay what they were.
+inline void load_chunk(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
+                       int64_t chunk, int64_t begin, int64_t end) {
+  const KvView& kv = job.kv;
+  const int64_t dim = kv.head_dim;
+  const int64_t stride = padded_dim(dim);
+  for (int64_t token = begin / kv.group * kv.group; token < end; token += kv.group) {
+    const char* block = kv_block(kv, task.blocks[token / kv.block_tokens]);
+    const char* keys = block + kv.key_offset + task.kv_head * kv.head_bytes;
+    const int64_t first = token % kv.block_tokens * dim;
+    for (int64_t d = 0; d < dim; ++d) {
+      const F32 key = load_any_first(keys, first + d * kv.group, kv.type, kv.group);
+      store_first(scratch.keys + d * kAttentionChunk + token - chunk, key, kv.group);
+    }
+  }
+  for (int64_t token = begin; token < end; ++token) {
+    const char* block = kv_block(kv, task.blocks[token / kv.block_tokens]);
+    const char* values = block + kv.value_offset + task.kv_head * kv.head_bytes;
+    const int64_t first = token % kv.block_tokens * dim;
+    for (int64_t d = 0; d < dim; d += 16) {
+      store(scratch.values + (token - chunk) * stride + d, load_any_first(values, first + d, kv.type, dim - d));
+    }
+  }
+}
+
+template <int R, int P>
+inline void score_tile(const AttentionScratch& scratch, int64_t dim, int64_t row, int64_t vector) {
+  F32 sum[R][P];
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) sum[r][p] = zero();
+  }
+  const int64_t stride = padded_dim(dim);
+  const float* keys = scratch.keys + vector * 16;
+  const float* q = scratch.q + row * stride;
+  for (int64_t d = 0; d < dim; ++d) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const F32 input = splat(q[r * stride + d]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) sum[r][p] = fma(load(keys + d * kAttentionChunk + p * 16), input, sum[r][p]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) store(scratch.weights + (row + r) * kAttentionChunk + (vector + p) * 16, sum[r][p]);
+  }
+}
+
+/// out[row] = out[row] * alpha + weights[row] * values, tokens ascending.
+template <int R, int P>
+inline void value_tile(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t d, int64_t begin,
+                       int64_t end) {
+  F32 sum[R][P];
+  for (int r = 0; r < R; ++r) {
+    const F32 alpha = splat(scratch.alpha[row + r]);
+    for (int p = 0; p < P; ++p) sum[r][p] = mul(load(scratch.out + (row + r) * stride + d + p * 16), alpha);
+  }
+  for (int64_t t = begin; t < end; ++t) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const F32 weight = splat(scratch.weights[(row + r) * kAttentionChunk + t]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) sum[r][p] = fma(load(scratch.values + t * stride + d + p * 16), weight, sum[r][p]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) store(scratch.out + (row + r) * stride + d + p * 16, sum[r][p]);
+  }
+}
+
+/// Tokens [begin, end) that the query at `position` sees.
+struct Visible {
+  int64_t begin;
+  int64_t end;
+};
+inline Visible visible(const AttentionJob& job, int64_t position) {
+  const int64_t begin = job.window > 0 && position >= job.window ? position - job.window + 1 : 0;
+  return {begin, position + 1};
+}
+
+/// Scores of one row to weights exp(score - max); updates max, sum and alpha. [begin, end) are the chunk's
+/// tokens (relative to it) that the row sees; other weights become 0.
+inline void soften_row(const AttentionScratch& scratch, int64_t row, int64_t begin, int64_t end) {
+  float* weights = scratch.weights + row * kAttentionChunk;
+  if (begin >= end) {
+    for (int i = 0; i < kChunkVectors; ++i) store(weights + i * 16, zero());
+    scratch.alpha[row] = 1.0F;
+    return;
+  }
+  const F32 lowest = splat(-__builtin_inff());
+  F32 largest = lowest;
+  F32 score[kChunkVectors];
+  for (int i = 0; i < kChunkVectors; ++i) {
+    const int64_t from = begin - i * 16;
+    const int64_t to = end - i * 16;
+    const Mask below_to = to <= 0 ? 0U : to >= 16 ? 0xFFFFU : (1U << to) - 1U;
+    const Mask below_from = from <= 0 ? 0U : from >= 16 ? 0xFFFFU : (1U << from) - 1U;
+    score[i] = select(below_to & ~below_from, load(weights + i * 16), lowest);
+    largest = max(largest, score[i]);
+  }
+  const float before = scratch.max[row];
+  const float chunk_max = max_lanes(largest);
+  const float after = before > chunk_max ? before : chunk_max;
+  F32 sum = zero();
+  for (int i = 0; i < kChunkVectors; ++i) {
+    const F32 weight = exp(sub(score[i], splat(after)));
+    store(weights + i * 16, weight);
+    sum = add(sum, weight);
+  }
+  alignas(64) float alpha[16];
+  store(alpha, exp(splat(before - after)));
+  scratch.alpha[row] = alpha[0];
+  scratch.sum[row] = scratch.sum[row] * alpha[0] + sum_lanes(sum);
+  scratch.max[row] = after;
+}
+
+#if SERAPH_ISA_AVX512
+constexpr int kAttentionTileRows = 6;
+constexpr int kAttentionTileVectors = 4;
+#else
+constexpr int kAttentionTileRows = 3;
+constexpr int kAttentionTileVectors = 2;
+#endif
+
+template <int R>
+inline void score_rows(const AttentionScratch& scratch, int64_t dim, int64_t row) {
+  for (int v = 0; v < kChunkVectors; v += kAttentionTileVectors) {
+    score_tile<R, kAttentionTileVectors>(scratch, dim, row, v);
+  }
+}
+template <int R>
+inline void value_rows(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t begin, int64_t end) {
+  int64_t d = 0;
+  for (; d + kAttentionTileVectors * 16 <= stride; d += kAttentionTileVectors * 16) {
+    value_tile<R, kAttentionTileVectors>(scratch, stride, row, d, begin, end);
+  }
+  for (; d < stride; d += 16) value_tile<R, 1>(scratch, stride, row, d, begin, end);
+}
+
+/// All rows of the task against tokens [begin, end) of the chunk at `chunk`.
+inline void attend_chunk(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
+                         int64_t rows, int64_t chunk, int64_t begin, int64_t end) {
+  load_chunk(job, task, scratch, chunk, begin, end);
+  const int64_t dim = job.kv.head_dim;
+  const int64_t stride = padded_dim(dim);
+  const int64_t group = job.num_heads / job.kv.num_kv_heads;
+  int64_t row = 0;
+  for (; row + kAttentionTileRows <= rows; row += kAttentionTileRows) {
+    score_rows<kAttentionTileRows>(scratch, dim, row);
+  }
+  for (; row < rows; ++row) score_rows<1>(scratch, dim, row);
+  for (row = 0; row < rows; ++row) {
+    const Visible seen = visible(job, task.position + row / group);
+    const int64_t from = seen.begin > chunk ? seen.begin - chunk : 0;
+    const int64_t to = seen.end - chunk < kAttentionChunk ? seen.end - chunk : kAttentionChunk;
+    soften_row(scratch, row, from, to);
+  }
+  row = 0;
+  for (; row + kAttentionTileRows <= rows; row += kAttentionTileRows) {
+    value_rows<kAttentionTileRows>(scratch, stride, row, begin - chunk, end - chunk);
+  }
+  for (; row < rows; ++row) value_rows<1>(scratch, stride, row, begin - chunk, end - chunk);
+}
+
+void attention(const AttentionJob& job, const AttentionTask& task, void* memory) {
+  const int64_t dim = job.kv.head_dim;
+  const int64_t stride = padded_dim(dim);
+  const AttentionScratch scratch = divide_scratch(memory, stride);
+  const int64_t group = job.num_heads / job.kv.num_kv_heads;
+  const int64_t rows = task.num_queries * group;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* q = job.q + (task.row + row / group) * job.q_stride + (task.kv_head * group + row % group) * dim;
+    for (int64_t d = 0; d < stride; d += 16) {
+      store(scratch.q + row * stride + d, mul(load_first(q + d, dim - d), splat(job.scale)));
+      store(scratch.out + row * stride + d, zero());
+    }
+    scratch.max[row] = -__builtin_inff();
+    scratch.sum[row] = 0.0F;
+  }
+  const int64_t begin = visible(job, task.position).begin;
+  const int64_t end = task.position + task.num_queries;
+  for (int64_t chunk = begin / kAttentionChunk * kAttentionChunk; chunk < end; chunk += kAttentionChunk) {
+    const int64_t chunk_end = chunk + kAttentionChunk < end ? chunk + kAttentionChunk : end;
+    attend_chunk(job, task, scratch, rows, chunk, begin > chunk ? begin : chunk, chunk_end);
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t at = (task.row + row / group) * job.out_stride + (task.kv_head * group + row % group) * dim;
+    const F32 scale = splat(1.0F / scratch.sum[row]);
+    for (int64_t d = 0; d < dim; d += 16) {
+      store_any_first(job.out, at + d, job.out_type, mul(load(scratch.out + row * stride + d), scale), dim - d);
+    }
+  }
+}
+
+}  // namespace seraph::cpu::SERAPH_ISA

@@ -1,0 +1,227 @@
+// out = x W^T over panels of 16 outputs. A register tile is R rows by P panels; every output is one running
+// f32 sum over k ascending (over pairs of k with vdpbf16ps), so the tile's shape never shows in the result.
+// Panel groups are the outer loop: a group's weights leave memory once and stay in the second-level cache
+// for all rows. Included by instances only.
+#pragma once
+
+#include "kernels/cpu/simd/common.h"
+
+namespace seraph::cpu::SERAPH_ISA {
+
+/// Registers: R * P accumulators, P weights, one input. AVX2 has 16 of half the width.
+#if SERAPH_ISA_AVX512
+constexpr int kTilePanels = 4;
+constexpr int kTileRows = 6;
+#else
+constexpr int kTilePanels = 2;
+constexpr int kTileRows = 3;
+#endif
+
+template <int R, int P>
+struct Tile {
+  F32 sum[R][P];
+};
+
+template <int R, int P>
+inline void multiply_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel) {
+  for (int64_t k = 0; k < job.k; ++k) {
+    F32 w[P];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) w[p] = load(reinterpret_cast<const float*>(panel + p * job.panel_bytes) + k * 16);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const F32 input = splat(x[r * job.x_stride + k]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
+    }
+  }
+}
+
+template <int R, int P>
+inline void multiply_f16(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel) {
+  for (int64_t k = 0; k < job.k; ++k) {
+    F32 w[P];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+      w[p] = widen_f16(reinterpret_cast<const uint16_t*>(panel + p * job.panel_bytes) + k * 16);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const F32 input = splat(x[r * job.x_stride + k]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
+    }
+  }
+}
+
+/// bf16 weights widen exactly; inputs stay f32.
+template <int R, int P>
+inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel) {
+  for (int64_t k = 0; k + 1 < job.k; k += 2) {
+    F32 w[P];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) w[p] = even_bf16(panel + p * job.panel_bytes + k * 32);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const F32 input = splat(x[r * job.x_stride + k]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) w[p] = odd_bf16(panel + p * job.panel_bytes + k * 32);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const F32 input = splat(x[r * job.x_stride + k + 1]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
+    }
+  }
+  if (job.k % 2 != 0) {
+    const int64_t k = job.k - 1;
+    for (int r = 0; r < R; ++r) {
+      for (int p = 0; p < P; ++p) {
+        const F32 w = even_bf16(panel + p * job.panel_bytes + k * 32);
+        tile.sum[r][p] = fma(w, splat(x[r * job.x_stride + k]), tile.sum[r][p]);
+      }
+    }
+  }
+}
+
+#if SERAPH_ISA_BF16
+inline __m512bh pairs(__m512i bits) { return reinterpret_cast<__m512bh>(bits); }
+
+template <int R, int P>
+inline void multiply_bf16(Tile<R, P>& tile, const LinearJob& job, const uint16_t* x, const char* panel) {
+  for (int64_t k = 0; k + 1 < job.k; k += 2) {
+    __m512bh w[P];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) w[p] = pairs(_mm512_loadu_si512(panel + p * job.panel_bytes + k * 32));
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      int32_t two;
+      __builtin_memcpy(&two, x + r * job.x_stride + k, 4);
+      const __m512bh input = pairs(_mm512_set1_epi32(two));
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) tile.sum[r][p] = _mm512_dpbf16_ps(tile.sum[r][p], w[p], input);
+    }
+  }
+  if (job.k % 2 != 0) {
+    const int64_t k = job.k - 1;
+    for (int r = 0; r < R; ++r) {
+      const __m512bh input = pairs(_mm512_set1_epi32(x[r * job.x_stride + k]));
+      for (int p = 0; p < P; ++p) {
+        const __m512bh w = pairs(_mm512_loadu_si512(panel + p * job.panel_bytes + k * 32));
+        tile.sum[r][p] = _mm512_dpbf16_ps(tile.sum[r][p], w, input);
+      }
+    }
+  }
+}
+#endif
+
+/// Bias of panel p's outputs, zeros where there is none. Gate and up panels alternate in a kSiluMul weight.
+inline F32 panel_bias(const LinearJob& job, int64_t p) {
+  if (job.bias == nullptr) return zero();
+  int64_t begin = p * 16;
+  int64_t end = job.n;
+  if (job.epilogue == Epilogue::kSiluMul) {
+    const int64_t half = job.n / 2;
+    begin = (p / 2) * 16 + (p % 2) * half;
+    end = half + (p % 2) * half;
+  }
+  return load_first(job.bias + begin, end - begin);
+}
+
+template <int R, int P>
+inline void finish_tile(const Tile<R, P>& tile, const LinearJob& job, int64_t row, int64_t panel) {
+  if (job.epilogue == Epilogue::kSiluMul) {
+    if constexpr (P % 2 == 0) {
+#pragma GCC unroll 8
+      for (int p = 0; p < P; p += 2) {
+        const F32 gate_bias = panel_bias(job, panel + p);
+        const F32 up_bias = panel_bias(job, panel + p + 1);
+        const int64_t col = (panel + p) / 2 * 16;
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+          const F32 gate = add(tile.sum[r][p], gate_bias);
+          const F32 up = add(tile.sum[r][p + 1], up_bias);
+          store_any_first(job.out, (row + r) * job.out_stride + col, job.out_type, mul(silu(gate), up),
+                          job.n / 2 - col);
+        }
+      }
+    }
+    return;
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    const F32 bias = panel_bias(job, panel + p);
+    const int64_t col = (panel + p) * 16;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      float* out = static_cast<float*>(job.out) + (row + r) * job.out_stride + col;
+      F32 value = add(tile.sum[r][p], bias);
+      if (job.epilogue == Epilogue::kAccumulate) value = add(load_first(out, job.n - col), value);
+      store_first(out, value, job.n - col);
+    }
+  }
+}
+
+template <int R, int P>
+void linear_tile(const LinearJob& job, int64_t row, int64_t panel) {
+  Tile<R, P> tile;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) tile.sum[r][p] = zero();
+  }
+  const char* weights = job.panels + panel * job.panel_bytes;
+  const float* x = static_cast<const float*>(job.x) + row * job.x_stride;
+  switch (job.weight_type) {
+    case Element::kF32:
+      multiply_f32(tile, job, x, weights);
+      break;
+    case Element::kF16:
+      multiply_f16(tile, job, x, weights);
+      break;
+    case Element::kBf16:
+#if SERAPH_ISA_BF16
+      if (job.x_type == Element::kBf16) {
+        multiply_bf16(tile, job, static_cast<const uint16_t*>(job.x) + row * job.x_stride, weights);
+        break;
+      }
+#endif
+      multiply_bf16_f32(tile, job, x, weights);
+      break;
+  }
+  finish_tile(tile, job, row, panel);
+}
+
+template <int P>
+void linear_group(const LinearJob& job, int64_t panel) {
+  int64_t row = 0;
+  for (; row + kTileRows <= job.rows; row += kTileRows) linear_tile<kTileRows, P>(job, row, panel);
+  switch (job.rows - row) {
+    case 1:
+      return linear_tile<1, P>(job, row, panel);
+    case 2:
+      return linear_tile<2, P>(job, row, panel);
+#if SERAPH_ISA_AVX512
+    case 3:
+      return linear_tile<3, P>(job, row, panel);
+    case 4:
+      return linear_tile<4, P>(job, row, panel);
+    case 5:
+      return linear_tile<5, P>(job, row, panel);
+#endif
+    default:
+      return;
+  }
+}
+
+void linear(const LinearJob& job, int64_t panel_begin, int64_t panel_end) {
+  int64_t panel = panel_begin;
+  for (; panel + kTilePanels <= panel_end; panel += kTilePanels) linear_group<kTilePanels>(job, panel);
+  for (; panel + 2 <= panel_end; panel += 2) linear_group<2>(job, panel);
+  if (panel < panel_end) linear_group<1>(job, panel);
+}
+
+}  // namespace seraph::cpu::SERAPH_ISA
