@@ -45,17 +45,6 @@ void penalise(const SampleRow& row, float* logits, int64_t vocab_size) {
   }
 }
 
-void edit(const SampleRow& row, float* logits, int64_t vocab_size) {
-  if (row.allowed != nullptr) mask_disallowed(row.allowed, logits, vocab_size);
-  for (const int32_t id : row.banned) {
-    if (id >= 0 && id < vocab_size) logits[id] = kMasked;
-  }
-  for (const auto& [id, bias] : row.bias) {
-    if (id >= 0 && id < vocab_size) logits[id] += std::clamp(bias, -kBiasMax, kBiasMax);
-  }
-  penalise(row, logits, vocab_size);
-}
-
 /// The order of a ranking: by logit, the smaller id first among equals.
 constexpr auto heavier = [](const auto& a, const auto& b) {
   return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
@@ -71,6 +60,17 @@ float distance_for(const LogitProfile& profile, Enough enough) {
 }
 
 }  // namespace
+
+void edit_logits(const SampleRow& row, float* logits, int64_t vocab_size) {
+  if (row.allowed != nullptr) mask_disallowed(row.allowed, logits, vocab_size);
+  for (const int32_t id : row.banned) {
+    if (id >= 0 && id < vocab_size) logits[id] = kMasked;
+  }
+  for (const auto& [id, bias] : row.bias) {
+    if (id >= 0 && id < vocab_size) logits[id] += std::clamp(bias, -kBiasMax, kBiasMax);
+  }
+  penalise(row, logits, vocab_size);
+}
 
 void Sampler::reserve(int64_t vocab_max) {
   const auto size = static_cast<size_t>(vocab_max);
@@ -92,7 +92,7 @@ void Sampler::sample(const SampleRow& row, float* logits, int64_t columns, int64
   if (given) {
     result.token = row.given_token;
   } else {
-    edit(row, logits, vocab_size);
+    edit_logits(row, logits, vocab_size);
     result.token = static_cast<int32_t>(greedy ? kernels_.argmax(logits, vocab_size) : draw(row, logits, vocab_size));
   }
   result.num_logprobs = 0;
@@ -105,11 +105,15 @@ int64_t Sampler::draw(const SampleRow& row, float* logits, int64_t vocab_size) {
   const int64_t best = kernels_.argmax(logits, vocab_size);
   if (best < 0) return -1;
   const bool filtered = row.min_p > 0.0F || row.top_p < 1.0F || (row.top_k > 0 && row.top_k < vocab_size);
-  if (filtered) return draw_filtered(row, logits, vocab_size, logits[best]);
+  if (filtered) {
+    filter(row, logits, vocab_size, logits[best]);
+    return draw_candidates(row, logits[best]);
+  }
   return kernels_.draw({logits, vocab_size, row.seed, row.position, row.choice}, best);
 }
 
-int64_t Sampler::draw_filtered(const SampleRow& row, const float* logits, int64_t vocab_size, float max_logit) {
+std::span<const Candidate> Sampler::filter(const SampleRow& row, const float* logits, int64_t vocab_size,
+                                           float max_logit) {
   const bool by_count = row.top_k > 0 && row.top_k < vocab_size;
   float border = row.min_p > 0.0F ? max_logit + std::log(row.min_p) : std::numeric_limits<float>::lowest();
   double total = -1.0;
@@ -129,7 +133,7 @@ int64_t Sampler::draw_filtered(const SampleRow& row, const float* logits, int64_
     if (total < 0.0) total = candidate_mass();
     keep_mass(row.top_p * total);
   }
-  return draw_candidates(row, max_logit);
+  return candidates_;
 }
 
 void Sampler::collect(const float* logits, int64_t count, float max_logit, float border) {

@@ -10,6 +10,16 @@
 
 namespace seraph::cpu {
 
+/// Masks, bias and penalties, in the order of the contract. Ids from `vocab_size` on are left alone.
+void edit_logits(const SampleRow& row, float* logits, int64_t vocab_size);
+
+/// An id that survived the filters.
+struct Candidate {
+  int32_t id = 0;
+  float logit = 0.0F;
+  double weight = 0.0;  // exp(logit - largest logit)
+};
+
 class Sampler {
  public:
   explicit Sampler(const Kernels& kernels) : kernels_(kernels) {}
@@ -17,16 +27,12 @@ class Sampler {
   void reserve(int64_t vocab_max);
   /// `logits` [columns] may be changed; ids from `vocab_size` on are never drawn.
   void sample(const SampleRow& row, float* logits, int64_t columns, int64_t vocab_size, SampleResult& result);
+  /// What min_p, top_k and top_p leave of logits that are already divided by the temperature, in no order.
+  /// The largest logit is `max_logit`. Valid until the next call.
+  std::span<const Candidate> filter(const SampleRow& row, const float* logits, int64_t vocab_size, float max_logit);
 
  private:
-  struct Candidate {
-    int32_t id = 0;
-    float logit = 0.0F;
-    double weight = 0.0;  // exp(logit - max)
-  };
-
   int64_t draw(const SampleRow& row, float* logits, int64_t vocab_size);
-  int64_t draw_filtered(const SampleRow& row, const float* logits, int64_t vocab_size, float max_logit);
   /// Fills candidates_ with all ids whose logit is at least `border`; weights are exp(logit - max_logit).
   void collect(const float* logits, int64_t count, float max_logit, float border);
   void keep_top_k(int64_t k);
