@@ -110,7 +110,7 @@ Status HuggingFaceFolder::open_weights(bool read_ahead) {
 /// The index serves to find files and to settle where a tensor lives; tensors of a shard that it does not
 /// name are taken too.
 Status HuggingFaceFolder::open_index(const std::string& path) {
-  SERAPH_ASSIGN_OR_RETURN(const Json json, Json::parse_file(path));
+  SERAPH_ASSIGN_OR_RETURN(const Json json, read_config_file(path));
   const Json* map = json.find("weight_map");
   if (map == nullptr || !map->is_object() || map->as_object().empty()) {
     return Error{ErrorCode::kCorrupt, path + ": weight_map must be an object that maps tensors to files",
@@ -260,10 +260,7 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string& model_di
     return Error{ErrorCode::kNotFound, fmt::format("{} has no config.json", model_dir),
                  "give --model a Hugging Face folder with config.json and safetensors weights"};
   }
-  SERAPH_ASSIGN_OR_RETURN(Json config, Json::parse_file(config_path));
-  if (!config.is_object()) {
-    return Error{ErrorCode::kCorrupt, config_path + " must hold one JSON object", kDownloadAgain};
-  }
+  SERAPH_ASSIGN_OR_RETURN(Json config, read_config_file(config_path));
   SERAPH_RETURN_IF_ERROR(check_quantisation(config, config_path));
   auto folder = std::make_unique<HuggingFaceFolder>(model_dir, std::move(config));
   if (weights == Weights::kRequired) SERAPH_RETURN_IF_ERROR(folder->open_weights(read_ahead));

@@ -7,6 +7,17 @@
 #include "engine/checkpoint/safetensors.h"
 
 namespace seraph {
+Result<Json> read_config_file(const std::string& path) {
+  constexpr const char* kRemedy = "take the file from the model's publisher again";
+  auto json = Json::parse_file(path);
+  if (!json.ok()) {
+    if (json.error().remedy.empty()) json.error().remedy = kRemedy;
+    return json;
+  }
+  if (!json->is_object()) return Error{ErrorCode::kCorrupt, path + " must hold one JSON object", kRemedy};
+  return json;
+}
+
 const Json* ConfigReader::find(std::string_view key) const {
   const Json* value = object_ == nullptr ? nullptr : object_->find(key);
   return value == nullptr || value->is_null() ? nullptr : value;

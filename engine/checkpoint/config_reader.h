@@ -13,6 +13,9 @@
 
 namespace seraph {
 
+/// Reads a file that holds one JSON object. Errors: kNotFound, kIo, kCorrupt; they name the file.
+Result<Json> read_config_file(const std::string& path);
+
 class ConfigReader {
  public:
   /// `object` outlives the reader; `file` names it in messages ("DIR/config.json").

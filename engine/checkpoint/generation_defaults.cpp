@@ -49,13 +49,13 @@ void read_ids_of(ConfigReader& config, GenerationDefaults& out) {
 Result<GenerationDefaults> read_generation_defaults(const std::string& model_dir) {
   GenerationDefaults out;
   const std::string config_path = model_dir + "/config.json";
-  SERAPH_ASSIGN_OR_RETURN(const Json config_json, Json::parse_file(config_path));
+  SERAPH_ASSIGN_OR_RETURN(const Json config_json, read_config_file(config_path));
   ConfigReader config(config_json, config_path);
   read_ids_of(config, out);
   SERAPH_RETURN_IF_ERROR(config.status());
 
   const std::string path = model_dir + "/generation_config.json";
-  auto json = Json::parse_file(path);
+  auto json = read_config_file(path);
   if (!json.ok()) {
     if (json.error().code == ErrorCode::kNotFound) return out;
     return std::move(json.error());

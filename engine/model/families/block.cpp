@@ -101,10 +101,11 @@ void read_qwen_windows(ConfigReader& config, DecoderSpec& spec) {
   }
   for (size_t i = 0; i < spec.window.size(); ++i) {
     const Json& type = types->as_array()[i];
-    const bool sliding = type == Json("sliding_attention");
-    if (!sliding && type != Json("full_attention")) {
+    const std::string name = type.is_string() ? type.as_string() : type.dump();
+    const bool sliding = name == "sliding_attention";
+    if (!sliding && name != "full_attention") {
       config.fail("layer_types",
-                  fmt::format("has {}, it may hold full_attention and sliding_attention", in_quotes(type.dump())));
+                  fmt::format("has {}, it may hold full_attention and sliding_attention", in_quotes(name)));
       return;
     }
     spec.window[i] = sliding ? window : 0;

@@ -1,0 +1,229 @@
+#include "engine/model/decoder.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/base/check.h"
+#include "engine/model/rope.h"
+#include "engine/model/weights.h"
+
+namespace seraph {
+namespace {
+
+const float* floats(const Buffer& buffer) { return static_cast<const float*>(buffer.data()); }
+
+/// The block of Llama and its relatives:
+///   x += o_proj(attention(rope(qkv(norm(x)))))
+///   x += down(silu(gate(norm(x))) * up(norm(x)))
+/// Activations live in a handful of buffers that every layer writes anew.
+class PlainDecoder final : public Decoder {
+ public:
+  explicit PlainDecoder(const LoadArgs& args)
+      : spec_(args.spec),
+        backend_(*args.backend),
+        types_(args.backend->activation_types(args.compute)),
+        rows_max_(args.rows_max),
+        logit_rows_max_(args.logit_rows_max),
+        rope_(args.spec.rope) {}
+
+  Status load(const LoadArgs& args);
+
+  const DecoderSpec& spec() const override { return spec_; }
+  KvShape kv_shape(int32_t block_tokens) const override {
+    return KvShape{.num_layers = spec_.num_layers,
+                   .num_kv_heads = spec_.num_kv_heads,
+                   .head_dim = spec_.head_dim,
+                   .block_tokens = block_tokens,
+                   .dtype = types_.kv};
+  }
+  int64_t weight_bytes() const override { return weights_.bytes; }
+  int64_t activation_bytes() const override { return activation_bytes_; }
+  int64_t num_parameters() const override { return weights_.num_parameters; }
+  Tensor forward(const Batch& batch, KvCache& cache) override;
+
+ private:
+  Status allocate_activations();
+  Status allocate(Buffer& buffer, Tensor& tensor, int64_t rows, int64_t cols, DType dtype);
+  void write_kv(const LayerWeights& layer, int32_t index, const Batch& batch, KvCache& cache);
+  void attend(int32_t index, const Batch& batch, const KvCache& cache);
+  void finish_layer(const LayerWeights& layer, const Tensor& attended, const Tensor& x);
+  void keep_logit_rows(const Batch& batch);
+
+  int64_t q_cols() const { return int64_t{spec_.num_heads} * spec_.head_dim; }
+  int64_t qkv_cols() const { return q_cols() + 2 * int64_t{spec_.num_kv_heads} * spec_.head_dim; }
+
+  const DecoderSpec spec_;
+  Backend& backend_;
+  const ActivationTypes types_;
+  const int32_t rows_max_;
+  const int32_t logit_rows_max_;
+  DecoderWeights weights_;  // constant after load()
+  RopeTable rope_;
+  int64_t activation_bytes_ = 0;
+
+  // Rows are the tokens of the batch; the tensors have room for rows_max_ (those of logits: logit_rows_max_).
+  enum Activation { kX, kNormed, kQkv, kAttended, kInner, kCosSin, kLastX, kLastAttended, kLogits, kNumActivations };
+  Buffer buffers_[kNumActivations];
+  Tensor tensors_[kNumActivations];
+
+  Tensor rows(Activation which, int64_t count) const { return tensors_[which].first_rows(count); }
+};
+
+Status PlainDecoder::allocate(Buffer& buffer, Tensor& tensor, int64_t rows, int64_t cols, DType dtype) {
+  const int64_t bytes = rows * cols * dtype_bytes(dtype);
+  if (bytes > 0) buffer = backend_.allocate(bytes);
+  if (bytes > 0 && buffer.data() == nullptr) {
+    return Error{ErrorCode::kOutOfMemory, fmt::format("no memory for {} MiB of activations", bytes >> 20),
+                 "lower --max-num-batched-tokens"};
+  }
+  tensor = Tensor{.data = buffer.data(), .dtype = dtype, .rows = rows, .cols = cols, .stride = cols};
+  activation_bytes_ += bytes;
+  return {};
+}
+
+Status PlainDecoder::allocate_activations() {
+  struct Shape {
+    Activation which;
+    int64_t rows, cols;
+    DType dtype;
+  };
+  const int64_t all = rows_max_;
+  const int64_t last = logit_rows_max_;
+  const Shape shapes[] = {
+      {kX, all, spec_.hidden, types_.residual},        {kNormed, all, spec_.hidden, types_.input},
+      {kQkv, all, qkv_cols(), types_.output},          {kAttended, all, q_cols(), types_.input},
+      {kInner, all, spec_.intermediate, types_.input}, {kCosSin, all, spec_.rope.rotary_dim, DType::kF32},
+      {kLastX, last, spec_.hidden, types_.residual},   {kLastAttended, last, q_cols(), types_.input},
+      {kLogits, last, spec_.vocab_size, DType::kF32},
+  };
+  for (const Shape& s : shapes) {
+    SERAPH_RETURN_IF_ERROR(allocate(buffers_[s.which], tensors_[s.which], s.rows, s.cols, s.dtype));
+  }
+  backend_.plan_scratch(all, std::max({qkv_cols(), int64_t{2} * spec_.intermediate, int64_t{spec_.hidden}}));
+  return {};
+}
+
+Status PlainDecoder::load(const LoadArgs& args) {
+  if (const std::string reason = backend_.supports(kv_shape(16), spec_.num_heads); !reason.empty()) {
+    return Error{ErrorCode::kUnsupported, fmt::format("{} cannot run this model: {}", backend_.name(), reason),
+                 "use another model or device"};
+  }
+  SERAPH_ASSIGN_OR_RETURN(weights_, load_weights(args));
+  return allocate_activations();
+}
+
+/// Norm, q, k, v and their rotation; k and v go to the cache, q stays in kQkv.
+void PlainDecoder::write_kv(const LayerWeights& layer, int32_t index, const Batch& batch, KvCache& cache) {
+  const auto count = static_cast<int64_t>(batch.token_ids.size());
+  const Tensor normed = rows(kNormed, count);
+  const Tensor qkv = rows(kQkv, count);
+  backend_.rms_norm({.x = rows(kX, count),
+                     .weight = floats(layer.input_norm),
+                     .group = spec_.hidden,
+                     .eps = spec_.norm_eps,
+                     .out = normed});
+  backend_.linear({.x = normed, .weight = layer.qkv.get(), .bias = floats(layer.qkv_bias), .out = qkv});
+  backend_.rope_cache_write({.qkv = qkv,
+                             .cos_sin = floats(buffers_[kCosSin]),
+                             .rotary_dim = spec_.rope.rotary_dim,
+                             .q_norm = floats(layer.q_norm),
+                             .k_norm = floats(layer.k_norm),
+                             .norm_eps = spec_.norm_eps,
+                             .num_heads = spec_.num_heads,
+                             .slots = batch.slots,
+                             .cache = &cache,
+                             .layer = index});
+}
+
+void PlainDecoder::attend(int32_t index, const Batch& batch, const KvCache& cache) {
+  const auto count = static_cast<int64_t>(batch.token_ids.size());
+  backend_.attention({.q = rows(kQkv, count).columns(0, q_cols()),
+                      .out = rows(kAttended, count),
+                      .cache = &cache,
+                      .layer = index,
+                      .num_heads = spec_.num_heads,
+                      .scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_dim)),
+                      .window = spec_.window[static_cast<size_t>(index)],
+                      .row_begin = batch.row_begin,
+                      .context_tokens = batch.context_tokens,
+                      .block_tables = batch.block_tables,
+                      .blocks_stride = batch.blocks_stride});
+}
+
+/// o_proj and the MLP, added to the residual rows `x` (the rows that `attended` belongs to).
+void PlainDecoder::finish_layer(const LayerWeights& layer, const Tensor& attended, const Tensor& x) {
+  using Epilogue = LinearArgs::Epilogue;
+  const Tensor normed = rows(kNormed, x.rows);
+  const Tensor inner = rows(kInner, x.rows);
+  backend_.linear({.x = attended,
+                   .weight = layer.attention_output.get(),
+                   .bias = floats(layer.output_bias),
+                   .epilogue = Epilogue::kAccumulate,
+                   .out = x});
+  backend_.rms_norm(
+      {.x = x, .weight = floats(layer.mlp_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});
+  backend_.linear({.x = normed,
+                   .weight = layer.gate_up.get(),
+                   .bias = floats(layer.gate_up_bias),
+                   .epilogue = Epilogue::kSiluMul,
+                   .out = inner});
+  backend_.linear({.x = inner,
+                   .weight = layer.down.get(),
+                   .bias = floats(layer.down_bias),
+                   .epilogue = Epilogue::kAccumulate,
+                   .out = x});
+}
+
+/// Nobody reads the last layer's output but the head, so from its attention on only the rows that need
+/// logits go on: a prefill chunk skips its o_proj and MLP.
+void PlainDecoder::keep_logit_rows(const Batch& batch) {
+  const auto count = static_cast<int64_t>(batch.token_ids.size());
+  const auto num_logits = static_cast<int64_t>(batch.logit_rows.size());
+  backend_.gather_rows(rows(kX, count), batch.logit_rows, rows(kLastX, num_logits));
+  backend_.gather_rows(rows(kAttended, count), batch.logit_rows, rows(kLastAttended, num_logits));
+}
+
+Tensor PlainDecoder::forward(const Batch& batch, KvCache& cache) {
+  const auto count = static_cast<int64_t>(batch.token_ids.size());
+  const auto num_logits = static_cast<int64_t>(batch.logit_rows.size());
+  SERAPH_CHECK(count >= 1 && count <= rows_max_, "the batch builder keeps to the token budget");
+  SERAPH_CHECK(num_logits <= logit_rows_max_, "the batch builder keeps to the limit on logits");
+  rope_.gather(batch, static_cast<float*>(buffers_[kCosSin].data()));
+  backend_.embed({.ids = batch.token_ids, .table = weights_.embed.get(), .out = rows(kX, count)});
+
+  const int32_t last = spec_.num_layers - 1;
+  for (int32_t i = 0; i < last; ++i) {
+    const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
+    write_kv(layer, i, batch, cache);
+    attend(i, batch, cache);
+    finish_layer(layer, rows(kAttended, count), rows(kX, count));
+  }
+  write_kv(weights_.layers.back(), last, batch, cache);
+  const Tensor logits = rows(kLogits, num_logits);
+  if (num_logits == 0) return logits;
+  attend(last, batch, cache);
+  keep_logit_rows(batch);
+  const Tensor x = rows(kLastX, num_logits);
+  finish_layer(weights_.layers.back(), rows(kLastAttended, num_logits), x);
+
+  const Tensor normed = rows(kNormed, num_logits);
+  backend_.rms_norm(
+      {.x = x, .weight = floats(weights_.final_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});
+  backend_.linear({.x = normed, .weight = weights_.head_or_embed(), .out = logits});
+  return logits;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Decoder>> Decoder::load(const LoadArgs& args) {
+  SERAPH_CHECK(args.backend != nullptr, "a decoder runs on a backend");
+  SERAPH_CHECK(args.rows_max >= 1 && args.logit_rows_max >= 1 && args.logit_rows_max <= args.rows_max,
+               "activations have a size");
+  auto decoder = std::make_unique<PlainDecoder>(args);
+  SERAPH_RETURN_IF_ERROR(decoder->load(args));
+  return std::unique_ptr<Decoder>(std::move(decoder));
+}
+
+}  // namespace seraph

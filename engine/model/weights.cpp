@@ -1,0 +1,234 @@
+#include "engine/model/weights.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <initializer_list>
+#include <random>
+#include <string>
+
+#include "engine/base/check.h"
+
+namespace seraph {
+namespace {
+
+float half_to_float(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16;
+  const uint32_t exponent = half >> 10 & 0x1FU;
+  const uint32_t fraction = half & 0x3FFU;
+  if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | fraction << 13);
+  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24F;  // zero or subnormal
+  return sign != 0 ? -magnitude : magnitude;
+}
+
+void append_floats(const HostMatrix& matrix, std::vector<float>& out) {
+  const auto count = static_cast<size_t>(matrix.rows * matrix.cols);
+  const auto* halves = static_cast<const uint16_t*>(matrix.data);
+  const size_t begin = out.size();
+  out.resize(begin + count);
+  if (matrix.dtype == DType::kF32) std::memcpy(out.data() + begin, matrix.data, count * sizeof(float));
+  if (matrix.dtype == DType::kBf16) {
+    for (size_t i = 0; i < count; ++i) out[begin + i] = std::bit_cast<float>(static_cast<uint32_t>(halves[i]) << 16);
+  }
+  if (matrix.dtype == DType::kF16) {
+    for (size_t i = 0; i < count; ++i) out[begin + i] = half_to_float(halves[i]);
+  }
+}
+
+/// One tensor of a fused matrix or vector: its name without ".weight" and its rows.
+struct Part {
+  std::string name;
+  int64_t rows = 0;
+};
+
+/// Hands out weights one after the other and counts them; the first error ends the load.
+class Loader {
+ public:
+  explicit Loader(const Decoder::LoadArgs& args) : args_(args), spec_(args.spec), names_(args.spec.names) {}
+
+  Result<DecoderWeights> load();
+
+ private:
+  enum class Fuse { kStack, kGateUp };
+
+  Status check_fits() const;
+  Status check_head() const;
+  Status load_layer(int32_t index, LayerWeights& out);
+  Status matrix(std::unique_ptr<Weight>& out, std::initializer_list<Part> parts, int64_t cols,
+                Fuse fuse = Fuse::kStack);
+  void random_matrix(std::unique_ptr<Weight>& out, int64_t rows, int64_t cols, Fuse fuse);
+  Status vector(Buffer& out, std::initializer_list<Part> parts, float dummy);
+  Status norm(Buffer& out, const std::string& name, int64_t size) {
+    return vector(out, {{name + ".weight", size}}, 1.0F);
+  }
+  Status bias(Buffer& out, bool present, std::initializer_list<Part> parts);
+  Error out_of_memory(const std::string& what) const;
+
+  const Decoder::LoadArgs& args_;
+  const DecoderSpec& spec_;
+  const TensorNames& names_;
+  DecoderWeights weights_;
+  uint64_t num_random_ = 0;
+  std::vector<uint16_t> random_gate_up_;  // bf16; filled when first needed
+};
+
+Error Loader::out_of_memory(const std::string& what) const {
+  return Error{ErrorCode::kOutOfMemory,
+               fmt::format("memory ran out while loading {}: {} MiB of weights are loaded, {} MiB are free", what,
+                           weights_.bytes >> 20, args_.backend->memory_free_bytes() >> 20),
+               "use a smaller model, --dtype bfloat16, or a machine with more memory"};
+}
+
+Status Loader::matrix(std::unique_ptr<Weight>& out, std::initializer_list<Part> parts, int64_t cols, Fuse fuse) {
+  int64_t rows = 0;
+  for (const Part& part : parts) rows += part.rows;
+  weights_.num_parameters += rows * cols;
+  if (args_.dummy_weights) {
+    random_matrix(out, rows, cols, fuse);
+  } else {
+    std::vector<HostMatrix> matrices;
+    for (const Part& part : parts) {
+      SERAPH_ASSIGN_OR_RETURN(const HostMatrix matrix, args_.checkpoint->tensor(part.name, part.rows, cols));
+      matrices.push_back(matrix);
+    }
+    out = args_.backend->pack({.parts = matrices, .compute = args_.compute, .gate_up = fuse == Fuse::kGateUp});
+    for (const HostMatrix& matrix : matrices) args_.checkpoint->release(matrix);
+  }
+  if (out == nullptr) return out_of_memory(parts.begin()->name);
+  weights_.bytes += out->bytes();
+  return {};
+}
+
+/// Uniform with variance 1 / cols: an input of unit variance leaves with unit variance, so that activations
+/// neither vanish nor blow up over any number of layers. A fused gate and up has a layout of its own, so it
+/// is packed like a file's; every layer takes the same one, which a load test cannot tell.
+void Loader::random_matrix(std::unique_ptr<Weight>& out, int64_t rows, int64_t cols, Fuse fuse) {
+  const float scale = std::sqrt(3.0F / static_cast<float>(cols));
+  if (fuse == Fuse::kStack) {
+    const uint64_t seed = args_.seed * 0x9E3779B97F4A7C15U + ++num_random_;
+    out = args_.backend->pack_random(rows, cols, args_.compute, scale, seed);
+    return;
+  }
+  if (random_gate_up_.empty()) {
+    std::mt19937_64 random(args_.seed);
+    random_gate_up_.resize(static_cast<size_t>(rows * cols));
+    for (uint16_t& value : random_gate_up_) {
+      const float unit = static_cast<float>(random() >> 40) * 0x1p-23F - 1.0F;
+      value = static_cast<uint16_t>(std::bit_cast<uint32_t>(scale * unit) >> 16);  // bf16, rounded towards zero
+    }
+  }
+  const HostMatrix gate = {random_gate_up_.data(), DType::kBf16, rows / 2, cols};
+  const HostMatrix up = {random_gate_up_.data() + rows / 2 * cols, DType::kBf16, rows / 2, cols};
+  out = args_.backend->pack({.parts = std::array{gate, up}, .compute = args_.compute, .gate_up = true});
+}
+
+Status Loader::vector(Buffer& out, std::initializer_list<Part> parts, float dummy) {
+  std::vector<float> values;
+  for (const Part& part : parts) {
+    if (args_.dummy_weights) {
+      values.resize(values.size() + static_cast<size_t>(part.rows), dummy);
+      continue;
+    }
+    SERAPH_ASSIGN_OR_RETURN(const HostMatrix matrix, args_.checkpoint->tensor(part.name, 1, part.rows));
+    append_floats(matrix, values);
+    args_.checkpoint->release(matrix);
+  }
+  weights_.num_parameters += static_cast<int64_t>(values.size());
+  out = to_device(*args_.backend, values);
+  if (out.data() == nullptr) return out_of_memory(parts.begin()->name);
+  weights_.bytes += out.bytes();
+  return {};
+}
+
+Status Loader::bias(Buffer& out, bool present, std::initializer_list<Part> parts) {
+  constexpr float kDummyBias = 0.01F;
+  return present ? vector(out, parts, kDummyBias) : Status();
+}
+
+Status Loader::load_layer(int32_t index, LayerWeights& out) {
+  const std::string at = fmt::format(fmt::runtime(names_.layer), index);
+  const int64_t hidden = spec_.hidden;
+  const int64_t inner = spec_.intermediate;
+  const int64_t q_rows = int64_t{spec_.num_heads} * spec_.head_dim;
+  const int64_t kv_rows = int64_t{spec_.num_kv_heads} * spec_.head_dim;
+  const auto weight = [&](const std::string& name) { return at + name + ".weight"; };
+  const auto offset = [&](const std::string& name) { return at + name + ".bias"; };
+
+  SERAPH_RETURN_IF_ERROR(norm(out.input_norm, at + names_.input_norm, hidden));
+  SERAPH_RETURN_IF_ERROR(
+      matrix(out.qkv, {{weight(names_.q), q_rows}, {weight(names_.k), kv_rows}, {weight(names_.v), kv_rows}}, hidden));
+  SERAPH_RETURN_IF_ERROR(bias(out.qkv_bias, spec_.qkv_bias,
+                              {{offset(names_.q), q_rows}, {offset(names_.k), kv_rows}, {offset(names_.v), kv_rows}}));
+  if (spec_.qk_norm) {
+    SERAPH_RETURN_IF_ERROR(norm(out.q_norm, at + names_.q_norm, spec_.head_dim));
+    SERAPH_RETURN_IF_ERROR(norm(out.k_norm, at + names_.k_norm, spec_.head_dim));
+  }
+  SERAPH_RETURN_IF_ERROR(matrix(out.attention_output, {{weight(names_.attention_output), hidden}}, q_rows));
+  SERAPH_RETURN_IF_ERROR(bias(out.output_bias, spec_.output_bias, {{offset(names_.attention_output), hidden}}));
+  SERAPH_RETURN_IF_ERROR(norm(out.mlp_norm, at + names_.mlp_norm, hidden));
+  SERAPH_RETURN_IF_ERROR(
+      matrix(out.gate_up, {{weight(names_.gate), inner}, {weight(names_.up), inner}}, hidden, Fuse::kGateUp));
+  SERAPH_RETURN_IF_ERROR(
+      bias(out.gate_up_bias, spec_.mlp_bias, {{offset(names_.gate), inner}, {offset(names_.up), inner}}));
+  SERAPH_RETURN_IF_ERROR(matrix(out.down, {{weight(names_.down), hidden}}, inner));
+  return bias(out.down_bias, spec_.mlp_bias, {{offset(names_.down), hidden}});
+}
+
+/// A first estimate from shapes alone, so that a model that cannot fit is refused before minutes of loading
+/// and before the operating system starts to kill.
+Status Loader::check_fits() const {
+  const double heads = 2.0 * spec_.num_heads + 2.0 * spec_.num_kv_heads;
+  const double layer = heads * spec_.head_dim * spec_.hidden + 3.0 * spec_.hidden * spec_.intermediate;
+  const double tables = (spec_.tied_head ? 1.0 : 2.0) * spec_.vocab_size * spec_.hidden;
+  // At least two bytes a weight: float32 may keep what the file has in 16 bits.
+  const double bytes = 2.0 * (layer * spec_.num_layers + tables);
+  const auto free = static_cast<double>(args_.backend->memory_free_bytes());
+  if (bytes <= free) return {};
+  return Error{
+      ErrorCode::kOutOfMemory,
+      fmt::format("the weights need at least {:.0f} MiB, {:.0f} MiB of memory are free", bytes / 0x1p20, free / 0x1p20),
+      "use a smaller model or a machine with more memory"};
+}
+
+Status Loader::check_head() const {
+  if (args_.dummy_weights || spec_.tied_head || args_.checkpoint->has_tensor(names_.head)) return {};
+  return Error{ErrorCode::kCorrupt,
+               fmt::format("{}/config.json: tie_word_embeddings is not true, but the weights lack {}",
+                           args_.checkpoint->dir(), names_.head),
+               "set tie_word_embeddings to true if the model shares its embedding, else download the weights again",
+               "tie_word_embeddings"};
+}
+
+Result<DecoderWeights> Loader::load() {
+  SERAPH_RETURN_IF_ERROR(check_fits());
+  SERAPH_RETURN_IF_ERROR(check_head());
+  SERAPH_RETURN_IF_ERROR(matrix(weights_.embed, {{names_.embed, spec_.vocab_size}}, spec_.hidden));
+  weights_.layers.resize(static_cast<size_t>(spec_.num_layers));
+  for (int32_t i = 0; i < spec_.num_layers; ++i) {
+    SERAPH_RETURN_IF_ERROR(load_layer(i, weights_.layers[static_cast<size_t>(i)]));
+  }
+  SERAPH_RETURN_IF_ERROR(norm(weights_.final_norm, names_.final_norm, spec_.hidden));
+  if (!spec_.tied_head) {
+    SERAPH_RETURN_IF_ERROR(matrix(weights_.head, {{names_.head, spec_.vocab_size}}, spec_.hidden));
+  }
+  return std::move(weights_);
+}
+
+}  // namespace
+
+Buffer to_device(Backend& backend, std::span<const float> values) {
+  Buffer out = backend.allocate(static_cast<int64_t>(values.size_bytes()));
+  if (out.data() != nullptr) std::memcpy(out.data(), values.data(), values.size_bytes());
+  return out;
+}
+
+Result<DecoderWeights> load_weights(const Decoder::LoadArgs& args) {
+  SERAPH_CHECK(args.dummy_weights || args.checkpoint != nullptr, "weights come from a checkpoint or are made up");
+  return Loader(args).load();
+}
+
+}  // namespace seraph

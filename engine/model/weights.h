@@ -1,0 +1,49 @@
+// The weights of a decoder in the backend's layout, read from a checkpoint or made up.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/model/decoder.h"
+#include "kernels/backend.h"
+
+namespace seraph {
+
+/// q, k and v are one matrix, and so are gate and up. Vectors are f32; empty where the spec has none.
+struct LayerWeights {
+  Buffer input_norm;            // [hidden]
+  std::unique_ptr<Weight> qkv;  // [(num_heads + 2 num_kv_heads) * head_dim, hidden]
+  Buffer qkv_bias;
+  Buffer q_norm, k_norm;                     // [head_dim]
+  std::unique_ptr<Weight> attention_output;  // [hidden, num_heads * head_dim]
+  Buffer output_bias;
+  Buffer mlp_norm;                  // [hidden]
+  std::unique_ptr<Weight> gate_up;  // [2 intermediate, hidden], interleaved for kSiluMul
+  Buffer gate_up_bias;              // gate's, then up's
+  std::unique_ptr<Weight> down;     // [hidden, intermediate]
+  Buffer down_bias;
+};
+
+struct DecoderWeights {
+  std::unique_ptr<Weight> embed;  // [vocab_size, hidden]
+  std::unique_ptr<Weight> head;   // [vocab_size, hidden]; null: embed serves
+  Buffer final_norm;              // [hidden]
+  std::vector<LayerWeights> layers;
+  int64_t bytes = 0;
+  int64_t num_parameters = 0;
+
+  const Weight* head_or_embed() const { return head != nullptr ? head.get() : embed.get(); }
+};
+
+/// Streams the tensors: pages of one are released before the next is read.
+/// Errors: kCorrupt (missing tensor or wrong shape), kUnsupported (dtype), kOutOfMemory.
+Result<DecoderWeights> load_weights(const Decoder::LoadArgs& args);
+
+/// A small f32 vector in device memory. Backends hand out memory that the host can write (the CPU's own,
+/// or mapped), so this is a copy. Empty when memory ran out.
+Buffer to_device(Backend& backend, std::span<const float> values);
+
+}  // namespace seraph
