@@ -1,0 +1,46 @@
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "daemon/cli/help.h"
+#include "daemon/cli/settings.h"
+#include "daemon/commands/check_prompt_args.h"
+#include "daemon/commands/commands.h"
+
+namespace seraph {
+namespace {
+
+int check_settings(Verb verb, const Args& args) {
+  const OptionTable table = server_options(verb);
+  auto settings = resolve_settings(table, verb, Sources{args, process_environment});
+  if (!settings.ok()) return report_error("check", settings.error());
+  for (const std::string& note : settings->notes()) fmt::print(stderr, "note: {}\n", note);
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const OptionRow& row = *table.rows[i];
+    const Setting& setting = settings->values()[i];
+    // Options that do nothing are of interest only when somebody set them.
+    if (row.use != OptionUse::kActs && setting.origin == Origin::kDefault) continue;
+    fmt::print("{:<32} {:<28} ({})\n", row.name, setting_text(row, setting), setting.where);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_check(const Args& args) {
+  if (!args.empty() && args.front() == "prompt") return run_check_prompt_command(Args(args.begin() + 1, args.end()));
+  if (asks_for_help(args)) {
+    fmt::print(
+        "usage: seraph check [run|serve] [options]   every option's value and where it comes from\n"
+        "       seraph check prompt [FILE.json | --jsonl FILE] [--model DIR] [--chat-template TEMPLATE]\n"
+        "                                            render conversations through a chat template\n");
+    return 0;
+  }
+  if (!args.empty() && (args.front() == "serve" || args.front() == "run")) {
+    return check_settings(args.front() == "run" ? Verb::kRun : Verb::kServe, Args(args.begin() + 1, args.end()));
+  }
+  return check_settings(Verb::kRun, args);
+}
+
+}  // namespace seraph

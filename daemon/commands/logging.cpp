@@ -1,0 +1,58 @@
+#include "daemon/commands/logging.h"
+
+#include <spdlog/async.h>
+#include <spdlog/details/os.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+#include "engine/base/json.h"
+
+namespace seraph {
+namespace {
+
+constexpr size_t kQueuedLinesMax = 8192;
+
+/// {"time":"...","level":"info","message":"..."}; the message is escaped, which a pattern cannot do.
+class JsonFormatter : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& line, spdlog::memory_buf_t& out) override {
+    spdlog::memory_buf_t time;
+    time_.format(line, time);
+    std::string text = R"({"time":")";
+    text.append(time.data(), time.size());
+    text += R"(","level":")";
+    const auto level = spdlog::level::to_string_view(line.level);
+    text.append(level.data(), level.size());
+    text += R"(","message":)";
+    append_json_string(text, std::string_view(line.payload.data(), line.payload.size()));
+    text += "}\n";
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
+
+ private:
+  spdlog::pattern_formatter time_{"%Y-%m-%dT%H:%M:%S.%eZ", spdlog::pattern_time_type::utc, ""};
+};
+
+}  // namespace
+
+void start_logging(const std::string& level, bool json) {
+  spdlog::init_thread_pool(kQueuedLinesMax, 1);
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  auto logger = std::make_shared<spdlog::async_logger>("seraph", std::move(sink), spdlog::thread_pool(),
+                                                       spdlog::async_overflow_policy::overrun_oldest);
+  if (json) {
+    logger->set_formatter(std::make_unique<JsonFormatter>());
+  } else {
+    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %-7l %v");
+  }
+  logger->set_level(spdlog::level::from_str(level));
+  logger->flush_on(spdlog::level::warn);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void stop_logging() { spdlog::shutdown(); }
+
+}  // namespace seraph
