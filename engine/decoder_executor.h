@@ -1,0 +1,50 @@
+// Runs step plans with a Decoder on a Backend: batch, forward, sampling rows, draw. Synchronous: the step is
+// done when launch() returns, so one step is in flight. Engine thread only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/batch_builder.h"
+#include "engine/model/decoder.h"
+#include "engine/sample/logprobs.h"
+#include "engine/sample/sample_rows.h"
+#include "engine/step_executor.h"
+#include "kernels/backend.h"
+
+namespace seraph {
+
+class DecoderExecutor final : public StepExecutor {
+ public:
+  struct Args {
+    Decoder* decoder = nullptr;  // outlive the executor
+    Backend* backend = nullptr;
+    KvCache cache = {};
+    SampleModel sample_model = {};
+    int32_t rows_max = 0;
+    int32_t num_seqs_max = 0;
+    int32_t logit_rows_max = 0;
+  };
+  explicit DecoderExecutor(Args args);
+
+  int32_t steps_in_flight_max() const override { return 1; }
+  void launch(const StepPlan& plan) override;
+  StepResult collect() override;
+
+ private:
+  void build_sample_rows(const StepPlan& plan);
+
+  Decoder& decoder_;
+  Backend& backend_;
+  KvCache cache_;
+  const SampleModel sample_model_;
+  BatchBuilder builder_;
+  std::vector<SampleState> states_;  // by sequence slot
+  std::vector<SampleRow> rows_;
+  std::vector<SampleResult> results_;
+  LogprobArena arena_;
+  int64_t device_us_ = 0;
+  DeviceStatus status_;
+};
+
+}  // namespace seraph

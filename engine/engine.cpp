@@ -1,0 +1,148 @@
+// The engine thread and its two doors: the submit ring and the event ring. The thread loads the model itself,
+// so that memory is touched first and the backend is used only where it is needed.
+#include "engine/engine.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <exception>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "engine/engine_load.h"
+#include "engine/engine_loop.h"
+#include "engine/shared_stats.h"
+
+namespace seraph {
+namespace {
+
+constexpr MonotonicUs kStepStallUs = 300LL * 1000 * 1000;  // a step that takes longer than this is a hang
+
+Result<LoadedModel> load_without_exceptions(const EngineOptions& options) {
+  try {
+    return load_model(options);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "memory ran out while loading " + options.model_dir,
+                 "use a smaller checkpoint or a smaller --dtype"};
+  } catch (const std::exception& error) {
+    return Error{ErrorCode::kInternal, "loading " + options.model_dir + " failed: " + error.what()};
+  }
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(const EngineOptions& options, std::function<void()> on_events)
+      : options_(options), on_events_(std::move(on_events)) {}
+
+  ~Impl() {
+    stopping_.store(true, std::memory_order_release);
+    doorbell_.ring();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  /// Starts the thread and waits until it has loaded the model.
+  Status start() {
+    std::promise<Status> loaded;
+    std::future<Status> result = loaded.get_future();
+    thread_ = std::thread([this, &loaded] { run(loaded); });
+    return result.get();
+  }
+
+  Status submit(std::unique_ptr<Request> request) {
+    const int64_t num_open = stats_.num_open.load(std::memory_order_relaxed);
+    if (options_.queued_requests_max > 0 && num_open >= options_.queued_requests_max) {
+      return Error{ErrorCode::kResourceExhausted,
+                   std::to_string(num_open) + " requests are unfinished, the limit is " +
+                       std::to_string(options_.queued_requests_max),
+                   "try again later"};
+    }
+    if (num_open == 0) stats_.last_sign_us.store(now_us(), std::memory_order_relaxed);
+    stats_.num_open.fetch_add(1, std::memory_order_relaxed);  // before the engine can finish it
+    if (!submissions_->try_submit(request)) {
+      stats_.num_open.fetch_sub(1, std::memory_order_relaxed);
+      return Error{ErrorCode::kResourceExhausted,
+                   "the queue of " + std::to_string(options_.submit_ring_slots) + " submissions is full",
+                   "try again later"};
+    }
+    return {};
+  }
+
+  void cancel(RequestId id) { submissions_->cancel(id); }
+
+  void drain_events(std::vector<Event>& out) {
+    events_->drain(out);
+    submissions_->flush_cancels();
+  }
+
+  const EngineInfo& info() const { return info_; }
+  EngineStats stats() const { return stats_.load(); }
+
+  bool healthy(MonotonicUs now) const {
+    if (stats_.failed.load(std::memory_order_acquire)) return false;
+    if (stats_.num_open.load(std::memory_order_relaxed) == 0) return true;
+    return now - stats_.last_sign_us.load(std::memory_order_relaxed) < kStepStallUs;
+  }
+
+ private:
+  void run(std::promise<Status>& loaded) {
+    pthread_setname_np(pthread_self(), "seraph-engine");
+    Result<LoadedModel> model = load_without_exceptions(options_);
+    if (!model.ok()) {
+      loaded.set_value(std::move(model.error()));
+      return;
+    }
+    info_ = model->info;
+    submissions_.emplace(static_cast<size_t>(std::max(options_.submit_ring_slots, 1)), doorbell_);
+    events_.emplace(EventRing::Limits{.drained_max = submissions_->drain_max(),
+                                      .events_per_step_max = static_cast<size_t>(info_.max_num_seqs)},
+                    doorbell_);
+    EngineLoop loop({.limits = model->limits,
+                     .executor = model->executor.get(),
+                     .submissions = &*submissions_,
+                     .events = &*events_,
+                     .stats = &stats_,
+                     .wake = on_events_});
+    loaded.set_value(Status());  // `loaded` is gone from here on
+    while (!stopping_.load(std::memory_order_acquire)) {
+      doorbell_.begin_round();
+      if (!stopping_.load(std::memory_order_acquire) && !loop.run_round()) doorbell_.sleep();
+    }
+    loop.cancel_all();
+  }
+
+  // Constant after construction, or after start() returned.
+  const EngineOptions options_;
+  const std::function<void()> on_events_;
+  EngineInfo info_;
+
+  // Where the two threads meet.
+  Doorbell doorbell_;
+  std::optional<SubmitRing> submissions_;
+  std::optional<EventRing> events_;
+  SharedStats stats_;
+  std::atomic<bool> stopping_{false};
+
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<Engine>> Engine::make(const EngineOptions& options, std::function<void()> on_events) {
+  auto impl = std::make_unique<Impl>(options, std::move(on_events));
+  SERAPH_RETURN_IF_ERROR(impl->start());
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Status Engine::submit(std::unique_ptr<Request> request) { return impl_->submit(std::move(request)); }
+void Engine::cancel(RequestId id) { impl_->cancel(id); }
+void Engine::drain_events(std::vector<Event>& out) { impl_->drain_events(out); }
+const EngineInfo& Engine::info() const { return impl_->info(); }
+EngineStats Engine::stats() const { return impl_->stats(); }
+bool Engine::healthy(MonotonicUs now) const { return impl_->healthy(now); }
+
+}  // namespace seraph

@@ -1,0 +1,130 @@
+#include "engine/engine_load.h"
+
+#include <string>
+#include <utility>
+
+#include "engine/base/clock.h"
+#include "engine/decoder_executor.h"
+#include "engine/engine_config.h"
+#include "engine/kv_plan.h"
+
+namespace seraph {
+namespace {
+
+Result<std::unique_ptr<Backend>> make_backend(const EngineOptions& options) {
+  if (options.device != "auto" && options.device != "cpu") {
+    return Error{ErrorCode::kUnsupported, "device \"" + options.device + "\" is not offered", "use auto or cpu",
+                 "device"};
+  }
+  std::string error;
+  std::unique_ptr<Backend> backend =
+      make_cpu_backend({.threads = options.threads, .pin_threads = options.pin_threads}, error);
+  if (backend == nullptr) return Error{ErrorCode::kUnsupported, error, "", "device"};
+  return backend;
+}
+
+Status check_block_tokens(int32_t block_tokens) {
+  if (block_tokens >= 8 && block_tokens <= 256 && block_tokens % 8 == 0) return {};
+  return Error{ErrorCode::kInvalidArgument, "block_size " + std::to_string(block_tokens) + " is not offered",
+               "use a multiple of 8 from 8 to 256", "block_size"};
+}
+
+/// The KV cache in the memory that loading left.
+Result<KvCache> make_cache(const EngineOptions& options, const LoadedModel& model) {
+  const KvShape shape = model.decoder->kv_shape(options.block_tokens);
+  const std::string unsupported = model.backend->supports(shape, model.decoder->spec().num_heads);
+  if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, unsupported};
+  SERAPH_ASSIGN_OR_RETURN(const KvPlan plan, plan_kv({.block_bytes = model.backend->kv_block_bytes(shape),
+                                                      .block_tokens = options.block_tokens,
+                                                      .max_model_len = model.info.max_model_len,
+                                                      .max_num_seqs = model.info.max_num_seqs,
+                                                      .kv_cache_bytes = options.kv_cache_bytes,
+                                                      .num_blocks_override = options.num_kv_blocks_override,
+                                                      .memory_free_bytes = model.backend->memory_free_bytes()}));
+  KvCache cache{.shape = shape, .num_blocks = plan.num_blocks, .storage = model.backend->allocate(plan.kv_bytes)};
+  if (cache.storage.data() == nullptr) {
+    return Error{ErrorCode::kOutOfMemory, "the system refused " + std::to_string(plan.kv_bytes) + " bytes of KV cache",
+                 "lower --kv-cache-memory or --max-model-len", "kv_cache_memory"};
+  }
+  return cache;
+}
+
+void fill_limits(const EngineOptions& options, const StepLimits& step, LoadedModel& model) {
+  SchedulerLimits& limits = model.limits;
+  limits.num_seqs_max = step.max_num_seqs;
+  limits.step_tokens_max = step.max_num_batched_tokens;
+  limits.prompt_logit_rows_max = step.prompt_logit_rows_max;
+  limits.model_tokens_max = model.info.max_model_len;
+  limits.vocab_size = model.info.vocab_size;
+  limits.block_tokens = options.block_tokens;
+  limits.num_blocks = model.info.num_kv_blocks;
+  limits.prefix_caching = options.enable_prefix_caching;
+  limits.keys_depend_on_prompt = [spec = model.decoder->spec()](int32_t prompt_tokens) {
+    return spec.keys_depend_on_prompt(prompt_tokens);
+  };
+}
+
+std::string model_type_of(const Checkpoint& checkpoint, const DecoderSpec& spec) {
+  const Json* type = checkpoint.config().find("model_type");
+  return type != nullptr && type->is_string() ? type->as_string() : spec.family;
+}
+
+}  // namespace
+
+Result<LoadedModel> load_model(const EngineOptions& options) {
+  const MonotonicUs begin = now_us();
+  LoadedModel model;
+  EngineInfo& info = model.info;
+  const bool dummy = options.load_format == LoadFormat::kDummy;
+  SERAPH_RETURN_IF_ERROR(check_block_tokens(options.block_tokens));
+  SERAPH_ASSIGN_OR_RETURN(
+      model.checkpoint,
+      Checkpoint::open(options.model_dir, dummy ? Checkpoint::Weights::kIgnored : Checkpoint::Weights::kRequired,
+                       options.read_ahead));
+  SERAPH_ASSIGN_OR_RETURN(const DecoderSpec spec, read_decoder_spec(*model.checkpoint));
+  SERAPH_ASSIGN_OR_RETURN(GenerationDefaults generation, read_generation_defaults(options.model_dir));
+
+  SERAPH_ASSIGN_OR_RETURN(const DType compute, choose_dtype(options, spec.stored_dtype));
+  SERAPH_ASSIGN_OR_RETURN(info.max_model_len, choose_max_model_len(options, spec.max_positions));
+  SERAPH_ASSIGN_OR_RETURN(const StepLimits step, choose_step_limits(options, spec.vocab_size));
+  info.model_type = model_type_of(*model.checkpoint, spec);
+  info.dtype = dtype_name(compute);
+  info.vocab_size = spec.vocab_size;
+  info.max_num_seqs = step.max_num_seqs;
+  info.max_num_batched_tokens = step.max_num_batched_tokens;
+  info.block_tokens = options.block_tokens;
+  info.prefix_caching = options.enable_prefix_caching;
+
+  const int32_t logit_rows_max = step.max_num_seqs + step.prompt_logit_rows_max;
+  SERAPH_ASSIGN_OR_RETURN(model.backend, make_backend(options));
+  info.device = model.backend->name();
+  SERAPH_ASSIGN_OR_RETURN(model.decoder, Decoder::load({.checkpoint = model.checkpoint.get(),
+                                                        .spec = spec,
+                                                        .backend = model.backend.get(),
+                                                        .compute = compute,
+                                                        .dummy_weights = dummy,
+                                                        .seed = options.seed,
+                                                        .rows_max = step.max_num_batched_tokens,
+                                                        .logit_rows_max = logit_rows_max}));
+  info.num_parameters = model.decoder->num_parameters();
+  info.weight_bytes = model.decoder->weight_bytes();
+  info.activation_bytes = model.decoder->activation_bytes();
+
+  SERAPH_ASSIGN_OR_RETURN(KvCache cache, make_cache(options, model));
+  info.num_kv_blocks = cache.num_blocks;
+  info.kv_bytes = cache.storage.bytes();
+  fill_limits(options, step, model);
+  model.limits.eos_ids = generation.eos_token_ids;
+  model.executor = std::make_unique<DecoderExecutor>(
+      DecoderExecutor::Args{.decoder = model.decoder.get(),
+                            .backend = model.backend.get(),
+                            .cache = std::move(cache),
+                            .sample_model = {.vocab_size = spec.vocab_size, .eos_ids = generation.eos_token_ids},
+                            .rows_max = step.max_num_batched_tokens,
+                            .num_seqs_max = step.max_num_seqs,
+                            .logit_rows_max = logit_rows_max});
+  info.load_seconds = static_cast<double>(now_us() - begin) / 1e6;
+  return model;
+}
+
+}  // namespace seraph

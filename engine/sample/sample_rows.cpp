@@ -1,0 +1,68 @@
+#include "engine/sample/sample_rows.h"
+
+#include <algorithm>
+
+namespace seraph {
+
+void SampleState::restart(const Request& request, const SampleModel& model) {
+  const SamplingParams& sampling = request.sampling;
+  id_ = request.id;
+  num_followed_ = 0;
+  counting_ =
+      sampling.repetition_penalty != 1.0F || sampling.frequency_penalty != 0.0F || sampling.presence_penalty != 0.0F;
+  counts_.clear();
+  const auto inside = [&model](TokenId id) { return id >= 0 && id < model.vocab_size; };
+  stop_ids_.clear();
+  if (sampling.tokens_min > 0) {
+    // eos is masked even with ignore_eos, as vLLM does (golden: sampling/process).
+    std::copy_if(model.eos_ids.begin(), model.eos_ids.end(), std::back_inserter(stop_ids_), inside);
+    std::copy_if(sampling.stop_token_ids.begin(), sampling.stop_token_ids.end(), std::back_inserter(stop_ids_), inside);
+  }
+  bias_.clear();
+  for (const auto& [id, value] : sampling.logit_bias) {
+    if (inside(id)) bias_.emplace_back(id, value);
+  }
+}
+
+void SampleState::follow(const Request& request, std::span<const TokenId> tokens, const SampleModel& model) {
+  // Ids are unique for the life of the process. A sequence that comes back after preemption has the same tokens, so a
+  // state that kept them is still right.
+  if (id_ != request.id) restart(request, model);
+  if (!counting_) return;
+  const size_t prompt_tokens = request.prompt_ids.size();
+  if (num_followed_ == 0) {
+    counts_.add_prompt(tokens.first(prompt_tokens));
+    num_followed_ = prompt_tokens;
+  }
+  for (; num_followed_ < tokens.size(); ++num_followed_) counts_.add_output(tokens[num_followed_]);
+}
+
+SampleRow make_draw_row(const SamplingParams& params, const SampleState& state, const DrawArgs& args) {
+  SampleRow row;
+  row.logit_row = args.logit_row;
+  row.temperature = params.temperature;
+  row.top_k = params.top_k;
+  row.top_p = params.top_p;
+  row.min_p = params.min_p;
+  row.repetition_penalty = params.repetition_penalty;
+  row.frequency_penalty = params.frequency_penalty;
+  row.presence_penalty = params.presence_penalty;
+  row.seed = params.seed;
+  row.position = static_cast<uint32_t>(args.position);
+  row.choice = params.choice;
+  row.num_logprobs = std::min(params.num_logprobs, args.vocab_size);
+  row.counts = state.counts();
+  row.bias = state.bias();
+  if (args.generated_tokens < params.tokens_min) row.banned = state.stop_ids();
+  return row;
+}
+
+SampleRow make_prompt_row(int32_t num_logprobs, int32_t logit_row, TokenId given) {
+  SampleRow row;
+  row.logit_row = logit_row;
+  row.given_token = given;
+  row.num_logprobs = num_logprobs;
+  return row;
+}
+
+}  // namespace seraph
