@@ -36,6 +36,7 @@ struct HttpOptions {
   int64_t header_bytes_max = 64 << 10;    // more: 431
   int header_count_max = 256;             // more: 431
   int64_t body_bytes_max = 64LL << 20;    // more: 413
+  int64_t bodies_bytes_max = 1LL << 30;   // bodies held at one time by all connections; more: 503
   int64_t header_timeout_ms = 10'000;     // from the first byte of a request to its blank line, else 408
   int64_t body_timeout_ms = 60'000;       // from the headers to the last body byte, else 408
   int64_t idle_timeout_ms = 120'000;      // keep-alive without a request: closed silently
@@ -83,7 +84,8 @@ class Exchange {
   virtual bool send(std::string_view bytes) = 0;
   /// Ends the stream.
   virtual void end() = 0;
-  /// Runs once if the client goes away (or is cut) before the answer is complete.
+  /// Runs once if the client goes away (or is cut) before the answer is complete, never inside another call of
+  /// this object; at once when that has happened already. Both callbacks are dropped when the answer is complete.
   virtual void on_closed(std::function<void()> callback) = 0;
   /// Runs each time the unsent bytes fall below half the soft limit after send() returned false.
   virtual void on_drained(std::function<void()> callback) = 0;
@@ -100,6 +102,8 @@ enum class Access {
 /// path with another method: 405 with Allow. Their bodies are vLLM's ({"detail":"Not Found"}).
 class Router {
  public:
+  /// HEAD is not implied by GET: the API answers it 405 as vLLM does. A page adds "HEAD" with the same handler;
+  /// the connection leaves the body away.
   void add(std::string method, std::string path, Access access, HttpHandler handler);
   struct Match {
     const HttpHandler* handler = nullptr;  // null: 404, or 405 when allowed_methods is not empty

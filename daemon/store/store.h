@@ -13,26 +13,34 @@ namespace seraph {
 
 /// One finished HTTP generation request. Times in microseconds; -1: not reached.
 struct RequestRow {
-  int64_t time_us = 0;            // Unix time of arrival
-  std::string request_id;         // the id the client saw
+  int64_t time_us = 0;     // Unix time of arrival
+  std::string request_id;  // the id the client saw
   std::string model;
-  std::string endpoint;           // "/v1/chat/completions"
+  std::string endpoint;  // "/v1/chat/completions"
   int32_t status = 200;
-  std::string finish_reason;      // of the first choice: stop, length, abort, error
+  std::string finish_reason;  // of the first choice: stop, length, abort, error
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;
   int64_t completion_tokens = 0;
-  int64_t queue_us = -1;          // arrival -> first scheduled
-  int64_t ttft_us = -1;           // arrival -> first token
-  int64_t tpot_us = -1;           // mean time per output token after the first
-  int64_t total_us = 0;           // arrival -> last byte handed to the socket
+  int64_t queue_us = -1;  // arrival -> first scheduled
+  int64_t ttft_us = -1;   // arrival -> first token
+  int64_t tpot_us = -1;   // mean time per output token after the first
+  int64_t total_us = 0;   // arrival -> last byte handed to the socket
+};
+
+struct StoreOptions {
+  std::string path;                  // ":memory:" for none
+  int64_t rows_max = 1'000'000;      // the newest rows are kept
+  int32_t queue_rows_max = 8192;     // rows that wait for the thread; more are dropped. Rounded up to a power of two
+  int32_t batch_rows_max = 256;      // rows of one transaction
+  int32_t commit_interval_ms = 200;  // a row waits no longer than this for others
 };
 
 class Store {
  public:
-  /// Opens or creates `path` (":memory:" for none), migrates, starts the thread. Errors name the file, what is
-  /// wrong with it and --db.
-  static Result<std::unique_ptr<Store>> open(const std::string& path);
+  /// Opens or creates the file, migrates, starts the thread. Errors name the file, what is wrong with it and --db.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
+  static Result<std::unique_ptr<Store>> open(const std::string& path) { return open(StoreOptions{.path = path}); }
   /// Commits what is queued, then closes.
   virtual ~Store() = default;
   /// Loop thread; never blocks. When the queue is full the row is dropped and counted.

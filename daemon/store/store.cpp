@@ -1,0 +1,155 @@
+#include "daemon/store/store.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "daemon/store/database.h"
+#include "daemon/store/row_ring.h"
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+
+namespace seraph {
+namespace {
+
+/// Old rows are looked for each time so many new ones are in, and deleted in pieces that keep commits short.
+constexpr int64_t kTrimEveryRows = 1024;
+constexpr int64_t kTrimRowsMax = 8192;
+/// A failing disk is reported at most this often.
+constexpr MonotonicUs kComplainEveryUs = 10'000'000;
+
+/// What wakes the thread: an eventfd, because writing to it never blocks and the thread can wait with a timeout.
+class WakeUp {
+ public:
+  WakeUp() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { SERAPH_CHECK(fd_ >= 0, "out of file descriptors"); }
+  ~WakeUp() { ::close(fd_); }
+  WakeUp(const WakeUp&) = delete;
+  WakeUp& operator=(const WakeUp&) = delete;
+
+  void signal() {
+    const uint64_t one = 1;
+    // A full counter means that the thread is about to wake anyway.
+    [[maybe_unused]] const ssize_t written = ::write(fd_, &one, sizeof one);
+  }
+  /// Until signal() or so many milliseconds; -1: no limit.
+  void wait(int timeout_ms) {
+    pollfd poll_fd{fd_, POLLIN, 0};
+    ::poll(&poll_fd, 1, timeout_ms);
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = ::read(fd_, &count, sizeof count);
+  }
+
+ private:
+  const int fd_;
+};
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(const StoreOptions& options, std::unique_ptr<Database> database)
+      : options_(options), database_(std::move(database)), ring_(options.queue_rows_max) {
+    batch_.reserve(static_cast<size_t>(options_.batch_rows_max));
+    thread_ = std::thread([this] { run(); });
+  }
+
+  ~SqliteStore() override {
+    stopping_.store(true, std::memory_order_release);
+    wake_up_.signal();
+    thread_.join();
+  }
+
+  void log_request(RequestRow row) override {
+    const RowRing::Push pushed = ring_.try_push(std::move(row));
+    if (pushed == RowRing::Push::kFull) {
+      rows_dropped_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ++rows_logged_;
+    const bool batch_full = rows_logged_ % options_.batch_rows_max == 0;
+    if (pushed == RowRing::Push::kFirst || batch_full) {
+      wake_up_.signal();
+    }
+  }
+
+  int64_t rows_dropped() const override { return rows_dropped_.load(std::memory_order_relaxed); }
+  int64_t rows_committed() const override { return rows_committed_.load(std::memory_order_acquire); }
+
+ private:
+  /// The store thread: sleep until there is a row, let others join it for a moment, commit.
+  void run() {
+    while (true) {
+      const bool stopping = stopping_.load(std::memory_order_acquire);
+      if (ring_.size() == 0) {
+        if (stopping) return;
+        wake_up_.wait(-1);
+        continue;
+      }
+      if (!stopping) gather();
+      commit_batch();
+    }
+  }
+
+  void gather() {
+    const MonotonicUs until = now_us() + options_.commit_interval_ms * int64_t{1000};
+    while (ring_.size() < static_cast<size_t>(options_.batch_rows_max) && !stopping_.load(std::memory_order_acquire)) {
+      const MonotonicUs left = until - now_us();
+      if (left <= 0) return;
+      wake_up_.wait(static_cast<int>(left / 1000) + 1);
+    }
+  }
+
+  void commit_batch() {
+    batch_.clear();
+    RequestRow row;
+    while (batch_.size() < static_cast<size_t>(options_.batch_rows_max) && ring_.pop(row)) {
+      batch_.push_back(std::move(row));
+    }
+    const auto rows = static_cast<int64_t>(batch_.size());
+    Status status = database_->insert(batch_);
+    if (!status.ok()) {
+      rows_dropped_.fetch_add(rows, std::memory_order_relaxed);
+      complain(status.error());
+      return;
+    }
+    rows_committed_.fetch_add(rows, std::memory_order_release);
+    rows_since_trim_ += rows;
+    if (rows_since_trim_ < kTrimEveryRows) {
+      return;
+    }
+    rows_since_trim_ = 0;
+    status = database_->trim(options_.rows_max, kTrimRowsMax);
+    if (!status.ok()) complain(status.error());
+  }
+
+  void complain(const Error& error) {
+    if (complained_us_ != 0 && now_us() - complained_us_ < kComplainEveryUs) return;
+    complained_us_ = now_us();
+    spdlog::warn("request rows are lost: {}", error.text());
+  }
+
+  const StoreOptions options_;
+  const std::unique_ptr<Database> database_;  // store thread
+  RowRing ring_;
+  WakeUp wake_up_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int64_t> rows_dropped_{0};
+  std::atomic<int64_t> rows_committed_{0};
+  int64_t rows_logged_ = 0;  // loop thread
+  // Store thread.
+  std::vector<RequestRow> batch_;
+  int64_t rows_since_trim_ = 0;
+  MonotonicUs complained_us_ = 0;
+  std::thread thread_;  // last: it uses the members above
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  SERAPH_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::open(options.path));
+  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(options, std::move(database)));
+}
+
+}  // namespace seraph
