@@ -1,0 +1,80 @@
+# Functions of run.sh and test.sh: packages and the build. Sourced, never run. Nothing is asked of the network when
+# every package is there.
+
+build_packages=(cmake ninja-build g++ pkg-config ccache libuv1-dev libllhttp-dev|node-llhttp libsimdjson-dev
+  libsqlite3-dev libspdlog-dev libfmt-dev libpcre2-dev libutf8proc-dev libsentencepiece-dev libprotobuf-dev
+  libssl-dev libyaml-dev)
+# Only when there is no npm yet: other sources of Node.js bring their own, and the two do not mix.
+command -v npm >/dev/null || build_packages+=(nodejs npm)
+test_packages=(libgtest-dev clang-format python3 python3-venv)
+
+say() { echo "[seraph] $*" >&2; }
+
+is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+is_offered() { [ -n "$(apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)"')" ]; }
+
+# Of "a|b": the one that is installed, else the first that the system offers.
+pick_package() {
+  local choice choices
+  IFS='|' read -ra choices <<<"$1"
+  for choice in "${choices[@]}"; do if is_installed "$choice"; then echo "$choice"; return; fi; done
+  for choice in "${choices[@]}"; do if is_offered "$choice"; then echo "$choice"; return; fi; done
+  echo "${choices[-1]}"
+}
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+  local missing=() package
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    say "this system has no apt: install the equivalents of these Debian packages yourself: $*"
+    return 0
+  fi
+  for package in "$@"; do
+    is_installed "$(pick_package "$package")" || missing+=("$package")
+  done
+  [ "${#missing[@]}" = 0 ] && return 0
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    say "these packages are missing and there is no sudo; as root: apt-get install ${missing[*]}"
+    exit 1
+  fi
+  say "installing ${missing[*]}"
+  # A fresh machine has no package lists yet, and names in "a|b" can be told apart only with them.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq ||
+    say "the package lists could not be refreshed; trying with those at hand"
+  local picked=()
+  for package in "${missing[@]}"; do picked+=("$(pick_package "$package")"); done
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${picked[@]}" >&2; then
+    say "the packages could not be installed; by hand: apt-get install ${picked[*]}"
+    exit 1
+  fi
+}
+
+# The page's bundler. The build works without it (the modules are then embedded as they are), so nothing here is fatal.
+install_page_packages() {
+  local webui=$1/webui
+  [ -x "$webui/node_modules/.bin/esbuild" ] && return 0
+  if ! command -v npm >/dev/null; then
+    say "npm is not installed: the chat page is embedded without bundling"
+    return 0
+  fi
+  say "installing the page's bundler (npm)"
+  (cd "$webui" && timeout 120 npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error >&2) ||
+    say "npm could not install it: the chat page is embedded without bundling"
+}
+
+# configure_and_build SOURCE BUILD TARGET OPTION...
+configure_and_build() {
+  local source=$1 build=$2 target=$3
+  shift 3
+  mkdir -p "$build"
+  if ! cmake -S "$source" -B "$build" -G Ninja "$@" >"$build/configure.log" 2>&1; then
+    cat "$build/configure.log" >&2
+    exit 1
+  fi
+  cmake --build "$build" --target "$target" ${SERAPH_JOBS:+-j "$SERAPH_JOBS"} >&2
+}
