@@ -12,6 +12,12 @@ namespace seraph::cpu {
 namespace {
 
 constexpr int32_t kHeadDimMax = 512;
+/// Work is cut between groups of this many panels: whole register tiles, whole gate/up pairs.
+constexpr int64_t kPanelUnit = 4;
+/// Attention with fewer multiply-adds than this runs on the calling thread alone.
+constexpr int64_t kAttendTogether = 65536;
+/// Fewer logits than this are sampled by the calling thread alone.
+constexpr int64_t kSampleTogether = 32768;
 
 Element element_of(DType dtype) {
   return dtype == DType::kF16 ? Element::kF16 : dtype == DType::kBf16 ? Element::kBf16 : Element::kF32;
@@ -33,16 +39,17 @@ int64_t layer_bytes(const KvShape& shape) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(const CpuBackendOptions&, const Kernels& kernels) : kernels_(kernels) {
-  for (int32_t i = 0; i < num_threads_; ++i) {
+CpuBackend::CpuBackend(const CpuBackendOptions& options, const Kernels& kernels)
+    : kernels_(kernels), pool_(options.threads, options.pin_threads) {
+  for (int32_t i = 0; i < pool_.num_threads(); ++i) {
     samplers_.emplace_back(kernels_);
     scratch_.push_back(allocate_memory(kernels_.attention_scratch_bytes(kHeadDimMax)));
   }
 }
 
 std::string CpuBackend::name() const {
-  return std::string("cpu (") + kernels_.name + ", " + std::to_string(num_threads_) +
-         (num_threads_ == 1 ? " thread)" : " threads)");
+  return std::string("cpu (") + kernels_.name + ", " + std::to_string(pool_.num_threads()) +
+         (pool_.num_threads() == 1 ? " thread)" : " threads)");
 }
 
 ActivationTypes CpuBackend::activation_types(DType compute) const {
@@ -76,6 +83,30 @@ Buffer CpuBackend::allocate(int64_t bytes) { return allocate_memory(bytes); }
 
 int64_t CpuBackend::kv_block_bytes(const KvShape& shape) const { return shape.num_layers * layer_bytes(shape); }
 
+template <typename Range>
+void CpuBackend::split(int64_t count, int64_t unit, int64_t cost, const Range& range) {
+  // Waking a spinning worker costs about a microsecond; several pieces a thread even out a disturbed core.
+  constexpr int64_t kPieceCost = 64 * 1024;
+  constexpr int64_t kPiecesPerThread = 4;
+  const int64_t units = (count + unit - 1) / unit;
+  const int64_t pieces = std::min({units, cost / kPieceCost, kPiecesPerThread * pool_.num_threads()});
+  if (pieces < 2 || pool_.num_threads() == 1) {
+    if (count > 0) range(0, count);
+    return;
+  }
+  pool_.run(pieces, [&](int64_t i, int32_t) {
+    range(units * i / pieces * unit, std::min(count, units * (i + 1) / pieces * unit));
+  });
+}
+
+void CpuBackend::fill(PackedWeight& weight, const HostMatrix& part, int64_t row_begin) {
+  split(part.rows, 64, part.rows * part.cols * 16, [&](int64_t begin, int64_t end) {
+    const int64_t row_bytes = part.cols * dtype_bytes(part.dtype);
+    weight.fill({static_cast<const char*>(part.data) + begin * row_bytes, part.dtype, end - begin, part.cols},
+                row_begin + begin);
+  });
+}
+
 std::unique_ptr<Weight> CpuBackend::pack(const PackArgs& args) {
   SERAPH_CPU_CHECK(!args.parts.empty(), "a weight has parts");
   SERAPH_CPU_CHECK(!args.gate_up || (args.parts.size() == 2 && args.parts[0].rows == args.parts[1].rows),
@@ -91,7 +122,7 @@ std::unique_ptr<Weight> CpuBackend::pack(const PackArgs& args) {
   if (!weight->allocate()) return nullptr;
   int64_t row = 0;
   for (const HostMatrix& part : args.parts) {
-    weight->fill(part, row);
+    fill(*weight, part, row);
     row += part.rows;
   }
   return weight;
@@ -100,7 +131,7 @@ std::unique_ptr<Weight> CpuBackend::pack(const PackArgs& args) {
 std::unique_ptr<Weight> CpuBackend::pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) {
   auto weight = std::make_unique<PackedWeight>(rows, cols, element_of(compute), false);
   if (!weight->allocate()) return nullptr;
-  weight->fill_random(scale, seed);
+  split(rows, 64, rows * cols * 16, [&](int64_t begin, int64_t end) { weight->fill_random(begin, end, scale, seed); });
   return weight;
 }
 
@@ -115,7 +146,8 @@ void CpuBackend::embed(const EmbedArgs& args) {
   const EmbedJob job = {table.panels(),  table.type(),       table.panel_bytes(), table.cols(),
                         args.ids.data(), f32_data(args.out), args.out.stride};
   for (const int32_t id : args.ids) SERAPH_CPU_CHECK(id >= 0 && id < table.rows(), "token ids are in the vocabulary");
-  kernels_.embed(job, 0, static_cast<int64_t>(args.ids.size()));
+  const auto rows = static_cast<int64_t>(args.ids.size());
+  split(rows, 1, rows * job.k * 16, [&](int64_t begin, int64_t end) { kernels_.embed(job, begin, end); });
 }
 
 void CpuBackend::rms_norm(const RmsNormArgs& args) {
@@ -123,7 +155,8 @@ void CpuBackend::rms_norm(const RmsNormArgs& args) {
   const NormJob job = {f32_data(args.x), args.x.stride,   args.x.cols,
                        args.group,       args.weight,     args.eps,
                        args.out.data,    args.out.stride, element_of(args.out.dtype)};
-  kernels_.rms_norm(job, 0, args.x.rows);
+  split(args.x.rows, 1, args.x.rows * args.x.cols * 8,
+        [&](int64_t begin, int64_t end) { kernels_.rms_norm(job, begin, end); });
 }
 
 void CpuBackend::linear(const LinearArgs& args) {
@@ -155,7 +188,8 @@ void CpuBackend::linear(const LinearArgs& args) {
   job.out = args.out.data;
   job.out_stride = args.out.stride;
   job.out_type = element_of(args.out.dtype);
-  kernels_.linear(job, 0, weight.num_panels());
+  const int64_t cost = weight.num_panels() * job.panel_bytes + job.rows * job.k * job.n / 16;
+  split(weight.num_panels(), kPanelUnit, cost, [&](int64_t begin, int64_t end) { kernels_.linear(job, begin, end); });
 }
 
 KvView CpuBackend::kv_view(const KvCache& cache, int32_t layer) const {
@@ -193,7 +227,8 @@ void CpuBackend::rope_cache_write(const RopeCacheArgs& args) {
   SERAPH_CPU_CHECK(args.qkv.cols == (args.num_heads + 2 * job.kv.num_kv_heads) * job.kv.head_dim, "qkv has q, k and v");
   const int64_t num_slots = int64_t{args.cache->num_blocks} * job.kv.block_tokens;
   for (const int32_t slot : args.slots) SERAPH_CPU_CHECK(slot >= 0 && slot < num_slots, "slots are in the cache");
-  kernels_.rope_cache_write(job, 0, args.qkv.rows);
+  split(args.qkv.rows, 1, args.qkv.rows * args.qkv.cols * 16,
+        [&](int64_t begin, int64_t end) { kernels_.rope_cache_write(job, begin, end); });
 }
 
 void CpuBackend::attention(const AttentionArgs& args) {
@@ -211,12 +246,14 @@ void CpuBackend::attention(const AttentionArgs& args) {
   SERAPH_CPU_CHECK(group * job.kv.num_kv_heads == args.num_heads && group <= kAttentionRowsMax, "supports() was asked");
   const int32_t queries_max = kAttentionRowsMax / group;
   tasks_.clear();
+  int64_t work = 0;
   for (size_t s = 0; s < args.context_tokens.size(); ++s) {
     const int32_t rows = args.row_begin[s + 1] - args.row_begin[s];
     const int32_t position = args.context_tokens[s] - rows;
     SERAPH_CPU_CHECK(rows >= 0 && position >= 0, "a step's rows are the last of their context");
     SERAPH_CPU_CHECK(args.context_tokens[s] <= int64_t{args.blocks_stride} * job.kv.block_tokens,
                      "blocks cover the context");
+    work += int64_t{rows} * args.context_tokens[s] * args.q.cols;
     for (int32_t q = 0; q < rows; q += queries_max) {
       for (int32_t h = 0; h < job.kv.num_kv_heads; ++h) {
         tasks_.push_back({args.row_begin[s] + q, std::min(queries_max, rows - q), position + q, h,
@@ -224,7 +261,15 @@ void CpuBackend::attention(const AttentionArgs& args) {
       }
     }
   }
-  for (const AttentionTask& task : tasks_) kernels_.attention(job, task, scratch_[0].data());
+  const auto run_task = [&](int64_t i, int32_t thread) {
+    kernels_.attention(job, tasks_[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)].data());
+  };
+  const auto count = static_cast<int64_t>(tasks_.size());
+  if (work < kAttendTogether) {
+    for (int64_t i = 0; i < count; ++i) run_task(i, 0);
+  } else {
+    pool_.run(count, run_task);
+  }
 }
 
 void CpuBackend::gather_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) {
@@ -241,11 +286,19 @@ void CpuBackend::sample(const SampleArgs& args) {
   SERAPH_CPU_CHECK(args.rows.size() == args.results.size(), "every row has a result");
   float* logits = f32_data(args.logits);
   SERAPH_CPU_CHECK(args.vocab_size > 0 && args.vocab_size <= args.logits.cols, "the vocabulary is within the logits");
-  for (size_t i = 0; i < args.rows.size(); ++i) {
-    const SampleRow& row = args.rows[i];
+  for (const SampleRow& row : args.rows) {
     SERAPH_CPU_CHECK(row.logit_row >= 0 && row.logit_row < args.logits.rows, "a sampled row has logits");
-    samplers_[0].sample(row, logits + row.logit_row * args.logits.stride, args.logits.cols, args.vocab_size,
-                        args.results[i]);
+  }
+  const auto sample_row = [&](int64_t i, int32_t thread) {
+    const SampleRow& row = args.rows[static_cast<size_t>(i)];
+    samplers_[static_cast<size_t>(thread)].sample(row, logits + row.logit_row * args.logits.stride, args.logits.cols,
+                                                  args.vocab_size, args.results[static_cast<size_t>(i)]);
+  };
+  const auto rows = static_cast<int64_t>(args.rows.size());
+  if (rows * args.vocab_size < kSampleTogether) {
+    for (int64_t i = 0; i < rows; ++i) sample_row(i, 0);
+  } else {
+    pool_.run(rows, sample_row);
   }
 }
 

@@ -85,9 +85,9 @@ void PackedWeight::fill(const HostMatrix& source, int64_t row_begin) {
   }
 }
 
-void PackedWeight::fill_random(float scale, uint64_t seed) {
+void PackedWeight::fill_random(int64_t row_begin, int64_t row_end, float scale, uint64_t seed) {
   // Only rows and columns that exist: padding stays zero.
-  for (int64_t row = 0; row < rows_; ++row) {
+  for (int64_t row = row_begin; row < row_end; ++row) {
     const auto [panel, lane] = place_of(row);
     char* out = static_cast<char*>(buffer_.data()) + panel * panel_bytes_;
     for (int64_t k = 0; k < cols_; ++k) {

@@ -1,6 +1,6 @@
 // Weights in the order in which linear() reads them: panels of 16 outputs (see kernels.h). Values are
 // stored in the compute dtype's own 16 bits; a float32 model keeps the file's 16-bit values, which widen
-// exactly, and so reads half the bytes. Packing happens on the loading thread.
+// exactly, and so reads half the bytes. Different rows may be filled by different threads.
 #pragma once
 
 #include "kernels/backend.h"
@@ -20,7 +20,8 @@ class PackedWeight final : public Weight {
   bool allocate();
   /// Fills rows [row_begin, row_begin + source.rows) (outputs, in stacked order).
   void fill(const HostMatrix& source, int64_t row_begin);
-  void fill_random(float scale, uint64_t seed);
+  /// Rows [row_begin, row_end): each value depends on the seed and its place only.
+  void fill_random(int64_t row_begin, int64_t row_end, float scale, uint64_t seed);
 
   bool gate_up() const { return gate_up_; }
   Element type() const { return type_; }
