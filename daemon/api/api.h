@@ -41,27 +41,27 @@ struct SamplingDefaults {
 
 struct ApiOptions {
   std::vector<std::string> served_model_names = {"model"};  // the first one is shown in answers and metrics
-  bool any_model_name = false;             // every name in `model` is answered (run without explicit names)
-  std::string model_path;                  // "root" of the model cards
-  std::string version = SERAPH_VERSION;    // GET /version
-  std::string system_fingerprint;          // "" : "seraph-<version>"
+  bool any_model_name = false;           // every name in `model` is answered (run without explicit names)
+  std::string model_path;                // "root" of the model cards
+  std::string version = SERAPH_VERSION;  // GET /version
+  std::string system_fingerprint;        // "" : "seraph-<version>"
   std::string response_role = "assistant";
-  std::string chat_template;               // text that replaces the checkpoint's; "" : the checkpoint's
+  std::string chat_template;  // text that replaces the checkpoint's; "" : the checkpoint's
   ContentFormat content_format = ContentFormat::kAuto;
-  Json default_chat_template_kwargs;       // null or object; a request's kwargs win
+  Json default_chat_template_kwargs;         // null or object; a request's kwargs win
   bool trust_request_chat_template = false;  // a request may bring its own template
   SamplingDefaults sampling;
-  int64_t max_logprobs = 20;               // -1: the vocabulary's size
-  bool return_tokens_as_token_ids = false; // default of the field of that name
+  int64_t max_logprobs = 20;                  // -1: the vocabulary's size
+  bool return_tokens_as_token_ids = false;    // default of the field of that name
   bool enable_prompt_tokens_details = false;  // usage.prompt_tokens_details.cached_tokens
-  bool force_include_usage = false;        // streams always carry usage, in every event
+  bool force_include_usage = false;           // streams always carry usage, in every event
   int64_t stop_strings_max = 4;
   int64_t completion_prompts_max = 1024;
-  int64_t choices_max = 1024;              // n
+  int64_t choices_max = 16'384;                // sequences of one request: prompts times n
   int64_t stream_backlog_bytes_max = 4 << 20;  // of one slow reader, kept here while its socket is full
-  bool log_requests = false;               // one line per finished request
-  int64_t log_text_bytes_max = 0;          // of prompt and answer in that line; 0: no text
-  bool enable_server_load = false;         // GET /load counts
+  bool log_requests = false;                   // one line per finished request
+  int64_t log_text_bytes_max = 0;              // of prompt and answer in that line; 0: no text
+  bool enable_server_load = false;             // GET /load counts
 };
 
 /// The cache line of /metrics (vllm:cache_config_info) and other facts come from Engine::info().
@@ -69,7 +69,7 @@ struct ApiArgs {
   uv_loop_s* loop = nullptr;
   Engine* engine = nullptr;
   const Tokenizer* tokenizer = nullptr;
-  Store* store = nullptr;                  // null: requests are not recorded
+  Store* store = nullptr;  // null: requests are not recorded
   ApiOptions options = {};
 };
 

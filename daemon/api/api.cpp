@@ -1,0 +1,307 @@
+#include "daemon/api/api.h"
+
+#include <random>
+#include <unordered_map>
+#include <utility>
+
+#include "daemon/api/body.h"
+#include "daemon/api/errors.h"
+#include "daemon/api/generation.h"
+#include "daemon/api/metrics.h"
+#include "daemon/api/models.h"
+#include "daemon/api/pool.h"
+#include "daemon/api/prepare.h"
+#include "daemon/api/tokenize.h"
+
+namespace seraph {
+namespace {
+
+constexpr const char* kJsonType = "application/json";
+
+void respond_error(Exchange& exchange, const ApiError& error) {
+  std::vector<HttpHeader> extra;
+  if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
+  exchange.respond(error.status, kJsonType, error_json(error), std::move(extra));
+}
+
+/// Generation routes of later work: clients learn that the server knows them and does not serve them yet.
+constexpr std::pair<const char*, const char*> kUnofferedRoutes[] = {
+    {"/v1/embeddings", "embeddings are"},
+    {"/v1/responses", "the responses API is"},
+    {"/v1/messages", "the messages API is"},
+    {"/v1/rerank", "reranking is"},
+    {"/v1/score", "scoring is"},
+    {"/pooling", "pooling is"},
+    {"/classify", "classification is"},
+    {"/v1/load_lora_adapter", "loading adapters is"},
+    {"/v1/unload_lora_adapter", "loading adapters is"},
+    {"/v1/audio/transcriptions", "audio is"},
+};
+
+/// One HTTP generation request from its first byte to its last: shared with the exchange's callbacks.
+struct Ticket {
+  std::shared_ptr<Generation> generation;  // once prepared
+  bool gone = false;                       // the client left before
+};
+
+class ApiImpl : public Api {
+ public:
+  ApiImpl(ApiArgs args, std::unique_ptr<PrepareContext> context)
+      : options_(std::move(args.options)),
+        engine_(*args.engine),
+        tokenizer_(*args.tokenizer),
+        metrics_(options_.served_model_names.front(), args.engine->info()),
+        context_(std::move(context)),
+        random_engine_(std::random_device{}()),
+        pool_(args.loop) {
+    context_->options = &options_;
+    random_ = [this] { return random_engine_(); };
+    services_.engine = args.engine;
+    services_.tokenizer = args.tokenizer;
+    services_.options = &options_;
+    services_.metrics = &metrics_;
+    services_.store = args.store;
+    services_.fingerprint =
+        options_.system_fingerprint.empty() ? "seraph-" + options_.version : options_.system_fingerprint;
+    const Json* eos = tokenizer_.special_tokens().find("eos_token");
+    if (eos != nullptr && eos->is_string()) services_.eos_id = tokenizer_.find_piece(eos->as_string());
+  }
+
+  void add_routes(Router& router) override;
+  void set_http_counters(std::function<HttpCounters()> counters) override { http_counters_ = std::move(counters); }
+  void on_engine_events() override;
+  void begin_shutdown() override { shutting_down_ = true; }
+  bool idle() const override { return pool_.num_pending() == 0 && active_.empty(); }
+  void cancel_all() override;
+
+ private:
+  struct Target {
+    Generation* generation = nullptr;  // in active_
+    size_t sequence = 0;
+  };
+  using Answer = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, std::string&);
+
+  void add_operational_routes(Router& router);
+  void handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
+  void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer);
+  void begin_generation(const std::shared_ptr<Ticket>& ticket, std::shared_ptr<Exchange> exchange, Endpoint endpoint,
+                        PreparedGeneration prepared);
+  bool submit(Generation& generation);
+  void retire(const std::shared_ptr<Generation>& generation);
+  void health(Exchange& exchange);
+
+  const ApiOptions options_;
+  Engine& engine_;
+  const Tokenizer& tokenizer_;
+  GenerationServices services_;
+  ApiMetrics metrics_;
+  std::unique_ptr<PrepareContext> context_;  // constant after construction; read by workers
+  std::function<HttpCounters()> http_counters_;
+  std::mt19937_64 random_engine_;
+  std::function<uint64_t()> random_;
+  std::unordered_map<RequestId, Target> targets_;
+  std::unordered_map<Generation*, std::shared_ptr<Generation>> active_;
+  std::vector<Event> events_;
+  std::vector<Generation*> touched_;
+  RequestId next_request_ = 1;
+  int64_t num_in_progress_ = 0;
+  bool shutting_down_ = false;
+  WorkPool pool_;  // last: its destructor waits for workers that read the members above
+};
+
+void ApiImpl::add_routes(Router& router) {
+  router.add("POST", "/v1/chat/completions", Access::kKey,
+             [this](auto exchange) { handle_generation(std::move(exchange), kChat); });
+  router.add("POST", "/v1/completions", Access::kKey,
+             [this](auto exchange) { handle_generation(std::move(exchange), kCompletions); });
+  router.add("POST", "/tokenize", Access::kKey,
+             [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize); });
+  router.add("POST", "/detokenize", Access::kKey,
+             [this](auto exchange) { handle_answer(std::move(exchange), answer_detokenize); });
+  router.add("GET", "/v1/models", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
+    exchange->respond(200, kJsonType, models_json(options_, engine_.info(), unix_time_us() / 1'000'000, random_));
+  });
+  router.add("GET", "/v1/models/*", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
+    const std::string& name = exchange->request().path_tail;
+    if (auto card = model_json(name, options_, engine_.info(), unix_time_us() / 1'000'000, random_)) {
+      exchange->respond(200, kJsonType, std::move(*card));
+      return;
+    }
+    const Json body(Json::Object{{"model", Json(name.empty() ? std::string("?") : name)}});
+    ApiOptions strict = options_;
+    strict.any_model_name = false;
+    if (const auto error = check_model(body, strict)) respond_error(*exchange, *error);
+  });
+  for (const auto& [path, what] : kUnofferedRoutes) {
+    router.add("POST", path, Access::kKey, [path = path, what = what](std::shared_ptr<Exchange> exchange) {
+      respond_error(*exchange, bad_request(std::string(what) + " not offered by this server yet (" + path + ")"));
+    });
+  }
+  add_operational_routes(router);
+}
+
+void ApiImpl::add_operational_routes(Router& router) {
+  router.add("GET", "/health", Access::kOpen, [this](std::shared_ptr<Exchange> exchange) { health(*exchange); });
+  router.add("GET", "/ping", Access::kOpen, [this](std::shared_ptr<Exchange> exchange) { health(*exchange); });
+  router.add("POST", "/ping", Access::kOpen, [this](std::shared_ptr<Exchange> exchange) { health(*exchange); });
+  router.add("GET", "/version", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
+    std::string body = "{\"version\":";
+    append_json_string(body, options_.version);
+    exchange->respond(200, kJsonType, body + '}');
+  });
+  router.add("GET", "/load", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
+    const int64_t load = options_.enable_server_load ? num_in_progress_ : 0;
+    exchange->respond(200, kJsonType, "{\"server_load\":" + std::to_string(load) + '}');
+  });
+  router.add("GET", "/metrics", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
+    const HttpCounters http = http_counters_ ? http_counters_() : HttpCounters{};
+    exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text(engine_.stats(), http));
+  });
+}
+
+void ApiImpl::health(Exchange& exchange) { exchange.respond(engine_.healthy(now_us()) ? 200 : 503, "", ""); }
+
+void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer) {
+  if (!is_json_media_type(exchange->request().header("content-type"))) {
+    return respond_error(*exchange, media_type_error());
+  }
+  struct Job {
+    std::optional<ApiError> error;
+    std::string body;
+  };
+  auto job = std::make_shared<Job>();
+  pool_.run([this, job, exchange, answer] { job->error = answer(exchange->request().body, *context_, job->body); },
+            [job, exchange] {
+              if (job->error) return respond_error(*exchange, *job->error);
+              exchange->respond(200, kJsonType, std::move(job->body));
+            });
+}
+
+void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
+  if (!is_json_media_type(exchange->request().header("content-type"))) {
+    return respond_error(*exchange, media_type_error());
+  }
+  if (shutting_down_) {
+    return respond_error(*exchange, ApiError{.status = 503,
+                                             .type = "ServiceUnavailableError",
+                                             .message = "the server is shutting down",
+                                             .retry_after_s = 5});
+  }
+  struct Job {
+    std::optional<ApiError> error;
+    PreparedGeneration prepared;
+  };
+  auto job = std::make_shared<Job>();
+  auto ticket = std::make_shared<Ticket>();
+  ++num_in_progress_;
+  exchange->on_closed([this, ticket] {
+    ticket->gone = true;
+    if (ticket->generation == nullptr) return;
+    const std::shared_ptr<Generation> generation = std::move(ticket->generation);
+    const std::vector<RequestId> open = generation->open_requests();
+    generation->abandon();
+    for (const RequestId request : open) targets_.erase(request);
+    retire(generation);
+  });
+  const auto prepare = endpoint == kChat ? prepare_chat : prepare_completion;
+  pool_.run(
+      [this, job, exchange, prepare] { job->error = prepare(exchange->request().body, *context_, job->prepared); },
+      [this, job, ticket, exchange, endpoint] {
+        if (job->error || ticket->gone) {
+          --num_in_progress_;
+          if (job->error) respond_error(*exchange, *job->error);
+          return;
+        }
+        begin_generation(ticket, exchange, endpoint, std::move(job->prepared));
+      });
+}
+
+void ApiImpl::begin_generation(const std::shared_ptr<Ticket>& ticket, std::shared_ptr<Exchange> exchange,
+                               Endpoint endpoint, PreparedGeneration prepared) {
+  std::string id(exchange->request().header("x-request-id"));
+  if (id.empty()) id = prepared.request_id;
+  if (id.empty()) id = hex16(random_engine_());
+  auto generation =
+      std::make_shared<Generation>(Generation::Args{.services = &services_,
+                                                    .exchange = exchange,
+                                                    .endpoint = endpoint,
+                                                    .id = (endpoint == kChat ? "chatcmpl-" : "cmpl-") + id,
+                                                    .prepared = std::move(prepared),
+                                                    .random = random_});
+  active_.emplace(generation.get(), generation);
+  ticket->generation = generation;
+  exchange->on_drained([weak = std::weak_ptr<Generation>(generation)] {
+    if (const auto alive = weak.lock()) alive->resume();
+  });
+  if (!submit(*generation)) retire(generation);
+}
+
+/// All sequences or none: what was accepted before a refusal is cancelled again.
+bool ApiImpl::submit(Generation& generation) {
+  for (size_t i = 0; i < generation.num_sequences(); ++i) {
+    const RequestId id = next_request_++;
+    const Status accepted = engine_.submit(generation.make_request(i, id));
+    if (accepted.ok()) {
+      targets_.emplace(id, Target{&generation, i});
+      continue;
+    }
+    metrics_.count_rejection();
+    for (const RequestId request : generation.open_requests()) targets_.erase(request);
+    generation.fail(from_error(accepted.error()));
+    return false;
+  }
+  return true;
+}
+
+void ApiImpl::retire(const std::shared_ptr<Generation>& generation) {
+  if (active_.erase(generation.get()) > 0) --num_in_progress_;
+}
+
+void ApiImpl::on_engine_events() {
+  events_.clear();
+  engine_.drain_events(events_);
+  for (Event& event : events_) {
+    const auto found = targets_.find(event.id);
+    if (found == targets_.end()) continue;  // cancelled since
+    Generation* const generation = found->second.generation;
+    const bool sequence_over = generation->on_event(found->second.sequence, event);
+    if (sequence_over || event.finish != FinishReason::kNone) targets_.erase(found);
+    if (!generation->flush_wanted) {
+      generation->flush_wanted = true;
+      touched_.push_back(generation);
+    }
+  }
+  for (Generation* generation : touched_) {
+    generation->flush_wanted = false;
+    const std::shared_ptr<Generation> alive = active_.at(generation);
+    alive->flush();
+    if (!alive->over()) continue;
+    for (const RequestId request : alive->open_requests()) targets_.erase(request);
+    retire(alive);
+  }
+  touched_.clear();
+  metrics_.observe_steps(engine_.stats());
+}
+
+void ApiImpl::cancel_all() {
+  std::vector<std::shared_ptr<Generation>> all;
+  for (const auto& [pointer, generation] : active_) all.push_back(generation);
+  for (const auto& generation : all) {
+    for (const RequestId request : generation->open_requests()) targets_.erase(request);
+    generation->fail(ApiError{.status = 503,
+                              .type = "ServiceUnavailableError",
+                              .message = "the server is shutting down",
+                              .retry_after_s = 5});
+    generation->flush();
+    retire(generation);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Api>> Api::make(ApiArgs args) {
+  SERAPH_ASSIGN_OR_RETURN(auto context, PrepareContext::make(*args.tokenizer, args.engine->info(), args.options));
+  return std::unique_ptr<Api>(std::make_unique<ApiImpl>(std::move(args), std::move(context)));
+}
+
+}  // namespace seraph

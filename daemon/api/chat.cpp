@@ -1,0 +1,178 @@
+// POST /v1/chat/completions: from bytes to prompts, and the JSON of its answers.
+#include <utility>
+
+#include "daemon/api/answer.h"
+#include "daemon/api/body.h"
+#include "daemon/api/fields.h"
+#include "daemon/api/logprobs.h"
+#include "daemon/api/prepare.h"
+
+namespace seraph {
+namespace {
+
+class ChatFormat : public AnswerFormat {
+ public:
+  explicit ChatFormat(AnswerFacts facts) : facts_(std::move(facts)) {
+    head_ = "{\"id\":";
+    append_json_string(head_, facts_.id);
+    chunk_head_ = "data: " + head_ + ",\"object\":\"chat.completion.chunk\"" + created_and_model();
+    head_ += ",\"object\":\"chat.completion\"" + created_and_model();
+    fingerprint_ = ",\"system_fingerprint\":";
+    append_json_string(fingerprint_, facts_.fingerprint);
+  }
+
+  void begin_stream(std::string& out, const Usage* usage) const override {
+    const PreparedGeneration& request = *facts_.request;
+    for (int32_t i = 0; i < request.params.n; ++i) {
+      out += chunk_head_ + ",\"choices\":[{\"index\":" + std::to_string(i) + ",\"delta\":{\"role\":";
+      append_json_string(out, request.role);
+      out += ",\"content\":\"\"},\"logprobs\":null,\"finish_reason\":null}]";
+      append_running_usage(out, usage);
+      append_prompt(out);
+      out += "}\n\n";
+    }
+    if (request.echo_text.empty()) return;
+    for (int32_t i = 0; i < request.params.n; ++i) {
+      out += chunk_head_ + ",\"choices\":[{\"index\":" + std::to_string(i) + ",\"delta\":{\"content\":";
+      append_json_string(out, request.echo_text);
+      out += "},\"logprobs\":null,\"finish_reason\":null}]";
+      append_running_usage(out, usage);
+      out += "}\n\n";
+    }
+  }
+
+  void append_delta(std::string& out, const Delta& delta) const override {
+    out += chunk_head_;
+    out += ",\"choices\":[{\"index\":";
+    out += std::to_string(delta.choice);
+    out += ",\"delta\":{\"content\":";
+    append_json_string(out, delta.text);
+    out += "},\"logprobs\":";
+    out += delta.logprobs;
+    if (delta.finish_reason == nullptr) {
+      out += ",\"finish_reason\":null";
+    } else {
+      out += ",\"finish_reason\":\"";
+      out += delta.finish_reason;
+      out += "\",\"stop_reason\":";
+      out += delta.stop_reason;
+    }
+    append_token_ids(out, delta.ids);
+    out += "}]";
+    append_running_usage(out, delta.usage);
+    if (delta.last_event) out += fingerprint_;
+    out += "}\n\n";
+  }
+
+  void append_usage(std::string& out, const Usage& usage) const override {
+    out += chunk_head_ + ",\"choices\":[],\"usage\":";
+    append_usage_object(out, usage, false);
+    out += fingerprint_ + "}\n\n";
+  }
+
+  std::string body(std::span<const Choice> choices, const Usage& usage) const override {
+    const PreparedGeneration& request = *facts_.request;
+    std::string out = head_ + ",\"choices\":[";
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (i > 0) out += ',';
+      out += "{\"index\":" + std::to_string(i) + ",\"message\":{\"role\":";
+      append_json_string(out, request.role);
+      out += ",\"content\":";
+      append_json_string(out, request.echo_text.empty() ? choices[i].text : request.echo_text + choices[i].text);
+      out +=
+          ",\"refusal\":null,\"annotations\":null,\"audio\":null,\"function_call\":null,\"reasoning\":null},"
+          "\"logprobs\":";
+      out += choices[i].logprobs;
+      out += ",\"finish_reason\":\"" + std::string(choices[i].finish_reason) + "\",\"stop_reason\":";
+      out += choices[i].stop_reason;
+      append_token_ids(out, choices[i].ids);
+      out += ",\"routed_experts\":null}";
+    }
+    out += "],\"service_tier\":null" + fingerprint_ + ",\"usage\":";
+    append_usage_object(out, usage, true);
+    out += ",\"prompt_logprobs\":";
+    if (!choices.empty() && choices.front().prompt_logprobs != nullptr) {
+      append_prompt_logprobs(out, *choices.front().prompt_logprobs, *facts_.tokenizer);
+    } else {
+      out += "null";
+    }
+    append_prompt(out);
+    out += ",\"kv_transfer_params\":null}";
+    return out;
+  }
+
+ private:
+  std::string created_and_model() const {
+    std::string out = ",\"created\":" + std::to_string(facts_.created) + ",\"model\":";
+    append_json_string(out, facts_.model);
+    return out;
+  }
+
+  void append_running_usage(std::string& out, const Usage* usage) const {
+    if (usage == nullptr) return;
+    out += ",\"usage\":";
+    append_usage_object(out, *usage, false);
+  }
+
+  void append_token_ids(std::string& out, std::span<const TokenId> ids) const {
+    if (facts_.request->params.return_token_ids) {
+      out += ",\"token_ids\":";
+      append_ids(out, ids);
+    } else {
+      out += ",\"token_ids\":null";
+    }
+  }
+
+  void append_prompt(std::string& out) const {
+    const PreparedGeneration& request = *facts_.request;
+    out += ",\"prompt_token_ids\":";
+    if (request.params.return_token_ids) {
+      append_ids(out, request.prompts.front().ids);
+    } else {
+      out += "null";
+    }
+    out += ",\"prompt_text\":";
+    if (request.params.return_prompt_text) {
+      append_json_string(out, request.prompts.front().text);
+    } else {
+      out += "null";
+    }
+  }
+
+  const AnswerFacts facts_;
+  std::string head_;        // of a whole answer, up to and with "model"
+  std::string chunk_head_;  // of an event
+  std::string fingerprint_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerFormat> make_chat_format(AnswerFacts facts) {
+  return std::make_unique<ChatFormat>(std::move(facts));
+}
+
+std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContext& context, PreparedGeneration& out) {
+  Json body;
+  if (auto error = parse_body(bytes, body)) return error;
+  if (auto error = check_fields(body, kChat, {context.options->stop_strings_max})) return error;
+  if (auto error = check_model(body, *context.options)) return error;
+  if (auto error = read_params(body, kChat, *context.options, context.limits(), out.params)) return error;
+  RenderedChat rendered;
+  if (auto error = render_chat_body(body, context, rendered)) return error;
+  Prompt prompt;
+  if (auto error = encode_prompt(rendered.text, get_bool(body, "add_special_tokens", false), context, prompt.ids)) {
+    return error;
+  }
+  const int64_t max_model_len = context.info->max_model_len;
+  if (auto error = truncate_prompt(body, out.params, max_model_len, prompt.ids)) return error;
+  const auto prompt_tokens = static_cast<int64_t>(prompt.ids.size());
+  if (auto error = plan_tokens_max(out.params, prompt_tokens, max_model_len, prompt.tokens_max)) return error;
+  if (out.params.return_prompt_text) prompt.text = std::move(rendered.text);
+  out.prompts.push_back(std::move(prompt));
+  out.role = std::move(rendered.role);
+  if (out.params.echo && rendered.last_role == out.role) out.echo_text = std::move(rendered.last_text);
+  if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
+  return std::nullopt;
+}
+
+}  // namespace seraph

@@ -1,0 +1,137 @@
+// The rows of fields.h. Facts: vLLM 0.32's published schemas and its answers to wrong values.
+#include <array>
+
+#include "daemon/api/fields.h"
+
+namespace seraph {
+namespace {
+
+constexpr uint8_t kGenerate = kChat | kCompletions;
+constexpr uint8_t kTokenize = kTokenizeChat | kTokenizeText;
+constexpr uint8_t kTemplated = kChat | kTokenizeChat;
+constexpr uint8_t kAll = kGenerate | kTokenize | kDetokenize;
+constexpr bool kNotNull = false;
+
+constexpr Range kTemperature{
+    .low = 0, .high = 2, .text = "in [0, 2]", .text_low = "non-negative", .names_param = true, .finite = true};
+constexpr Range kTopP{.low = 0, .high = 1, .low_open = true, .text = "in (0, 1]", .names_param = true};
+constexpr Range kTopK{.low = -1, .text = "0 (disable), or at least 1"};
+constexpr Range kMinP{.low = 0, .high = 1, .text = "in [0, 1]"};
+constexpr Range kPenalty{.low = -2, .high = 2, .text = "in [-2, 2]"};
+constexpr Range kRepetition{
+    .low = 0, .high = 1e6, .low_open = true, .text = "in (0, 1000000]", .text_low = "greater than zero"};
+constexpr Range kChoices{.low = 1, .text = "at least 1"};
+constexpr Range kMinTokens{.low = 0, .text = "greater than or equal to 0"};
+
+constexpr FieldRule int_rule(std::string_view name, uint8_t endpoints, bool nullable, int64_t low,
+                             int64_t high = std::numeric_limits<int64_t>::max()) {
+  return {.name = name,
+          .type = FieldType::kInt,
+          .endpoints = endpoints,
+          .nullable = nullable,
+          .bounded = true,
+          .int_min = low,
+          .int_max = high};
+}
+
+constexpr FieldRule ranged(std::string_view name, FieldType type, uint8_t endpoints, bool nullable, Range range) {
+  return {.name = name, .type = type, .endpoints = endpoints, .nullable = nullable, .range = range};
+}
+
+constexpr FieldRule unoffered(std::string_view name, uint8_t endpoints) {
+  return {.name = name, .type = FieldType::kUnoffered, .endpoints = endpoints};
+}
+
+constexpr int64_t kInt64Min = std::numeric_limits<int64_t>::min();
+
+constexpr std::array kRules{
+    FieldRule{"messages", FieldType::kMessages, kTemplated, true, true},
+    FieldRule{"prompt", FieldType::kPrompt, kCompletions},
+    FieldRule{"prompt", FieldType::kString, kTokenizeText, kNotNull, true},
+    FieldRule{"tokens", FieldType::kTokenList, kDetokenize, kNotNull, true},
+    FieldRule{"model", FieldType::kString, kAll},
+    ranged("frequency_penalty", FieldType::kFloat, kGenerate, true, kPenalty),
+    FieldRule{"logit_bias", FieldType::kNumberMap, kGenerate},
+    FieldRule{"logprobs", FieldType::kBool, kChat},
+    FieldRule{"logprobs", FieldType::kInt, kCompletions},
+    FieldRule{"top_logprobs", FieldType::kInt, kChat},
+    FieldRule{"max_tokens", FieldType::kInt, kGenerate},
+    FieldRule{"max_completion_tokens", FieldType::kInt, kChat},
+    ranged("n", FieldType::kInt, kChat, true, kChoices),
+    ranged("n", FieldType::kInt, kCompletions, kNotNull, kChoices),
+    ranged("presence_penalty", FieldType::kFloat, kGenerate, true, kPenalty),
+    int_rule("seed", kGenerate, true, kInt64Min),
+    FieldRule{"stop", FieldType::kStop, kGenerate},
+    FieldRule{"stream", FieldType::kBool, kGenerate},
+    FieldRule{"stream_options", FieldType::kStreamOptions, kGenerate},
+    ranged("temperature", FieldType::kFloat, kGenerate, true, kTemperature),
+    ranged("top_p", FieldType::kFloat, kGenerate, true, kTopP),
+    FieldRule{.name = "reasoning_effort",
+              .type = FieldType::kEnum,
+              .endpoints = kChat,
+              .choices = "none|minimal|low|medium|high|xhigh|max"},
+    FieldRule{"include_reasoning", FieldType::kBool, kChat, kNotNull},
+    FieldRule{"parallel_tool_calls", FieldType::kBool, kChat},
+    FieldRule{"user", FieldType::kString, kGenerate},
+    ranged("top_k", FieldType::kInt, kGenerate, true, kTopK),
+    ranged("min_p", FieldType::kFloat, kGenerate, true, kMinP),
+    ranged("repetition_penalty", FieldType::kFloat, kGenerate, true, kRepetition),
+    FieldRule{"watermarking", FieldType::kBool, kGenerate},
+    FieldRule{"length_penalty", FieldType::kFloat, kGenerate, kNotNull},
+    FieldRule{"stop_token_ids", FieldType::kIntList, kGenerate},
+    FieldRule{"include_stop_str_in_output", FieldType::kBool, kGenerate, kNotNull},
+    FieldRule{"ignore_eos", FieldType::kBool, kGenerate, kNotNull},
+    ranged("min_tokens", FieldType::kInt, kGenerate, kNotNull, kMinTokens),
+    FieldRule{"skip_special_tokens", FieldType::kBool, kGenerate, kNotNull},
+    FieldRule{"spaces_between_special_tokens", FieldType::kBool, kGenerate, kNotNull},
+    int_rule("truncate_prompt_tokens", kGenerate, true, -1),
+    FieldRule{.name = "truncation_side", .type = FieldType::kEnum, .endpoints = kGenerate, .choices = "left|right"},
+    FieldRule{"prompt_logprobs", FieldType::kInt, kGenerate},
+    FieldRule{"logprob_token_ids", FieldType::kIntList, kGenerate},
+    FieldRule{"allowed_token_ids", FieldType::kIntList, kGenerate},
+    FieldRule{"bad_words", FieldType::kStringList, kGenerate, kNotNull},
+    FieldRule{"echo", FieldType::kBool, kChat, kNotNull},
+    FieldRule{"echo", FieldType::kBool, kCompletions},
+    FieldRule{"add_generation_prompt", FieldType::kBool, kTemplated, kNotNull},
+    FieldRule{"continue_final_message", FieldType::kBool, kTemplated, kNotNull},
+    FieldRule{"add_special_tokens", FieldType::kBool, kGenerate | kTokenize, kNotNull},
+    FieldRule{"documents", FieldType::kObjectList, kTemplated},
+    FieldRule{"chat_template", FieldType::kString, kTemplated},
+    FieldRule{"chat_template_kwargs", FieldType::kObject, kTemplated},
+    FieldRule{"tools", FieldType::kObjectList, kTokenizeChat},
+    FieldRule{"kv_transfer_params", FieldType::kObject, kGenerate},
+    FieldRule{"vllm_xargs", FieldType::kObject, kGenerate},
+    int_rule("priority", kGenerate, kNotNull, kInt64Min),
+    FieldRule{"request_id", FieldType::kString, kGenerate, kNotNull},
+    FieldRule{"session_id", FieldType::kString, kGenerate},
+    FieldRule{"return_tokens_as_token_ids", FieldType::kBool, kGenerate},
+    FieldRule{"return_token_ids", FieldType::kBool, kGenerate},
+    FieldRule{"return_prompt_text", FieldType::kBool, kChat},
+    FieldRule{"return_token_strs", FieldType::kBool, kTokenize},
+    FieldRule{"cache_salt", FieldType::kString, kGenerate},
+    int_rule("stream_interval", kGenerate, true, 1),
+    int_rule("thinking_token_budget", kGenerate, true, -1),
+    unoffered("use_beam_search", kGenerate),
+    unoffered("tools", kChat),
+    unoffered("tool_choice", kChat),
+    unoffered("response_format", kGenerate),
+    unoffered("structured_outputs", kGenerate),
+    unoffered("guided_json", kGenerate),
+    unoffered("guided_regex", kGenerate),
+    unoffered("guided_choice", kGenerate),
+    unoffered("guided_grammar", kGenerate),
+    unoffered("structural_tag", kGenerate),
+    unoffered("best_of", kGenerate),
+    unoffered("suffix", kCompletions),
+    unoffered("prompt_embeds", kCompletions),
+    unoffered("mm_processor_kwargs", kGenerate),
+    unoffered("media_io_kwargs", kGenerate),
+    unoffered("logits_processors", kGenerate),
+    unoffered("repetition_detection", kGenerate),
+};
+
+}  // namespace
+
+std::span<const FieldRule> field_rules() { return kRules; }
+
+}  // namespace seraph

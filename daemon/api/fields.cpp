@@ -1,0 +1,432 @@
+#include "daemon/api/fields.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/api/messages.h"
+
+namespace seraph {
+namespace {
+
+using Errors = std::vector<SchemaError>;
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+  return text;
+}
+
+bool parse_double(std::string_view text, double& out) {
+  text = trimmed(text);
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return code == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+/// The nearest int64: what lies beyond is refused by limits that are far inside.
+int64_t saturated(double value) {
+  constexpr double kEdge = 9223372036854775808.0;
+  if (value >= kEdge) return std::numeric_limits<int64_t>::max();
+  if (value < -kEdge) return std::numeric_limits<int64_t>::min();
+  return static_cast<int64_t>(value);
+}
+
+std::optional<SchemaError> to_int(Json& value, const std::string& loc) {
+  double number = 0;
+  switch (value.kind()) {
+    case Json::Kind::kInt:
+      return std::nullopt;
+    case Json::Kind::kBool:
+      value = Json(static_cast<int64_t>(value.as_bool()));
+      return std::nullopt;
+    case Json::Kind::kDouble:
+      number = value.as_double();
+      if (!std::isfinite(number)) {
+        return SchemaError{"finite_number", loc, "Input should be a finite number", describe(value)};
+      }
+      break;
+    case Json::Kind::kString: {
+      const std::string_view text = trimmed(value.as_string());
+      int64_t whole = 0;
+      const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), whole);
+      if (code == std::errc() && end == text.data() + text.size() && !text.empty()) {
+        value = Json(whole);
+        return std::nullopt;
+      }
+      if (!parse_double(text, number) || !std::isfinite(number) || number != std::trunc(number)) {
+        return SchemaError{"int_parsing", loc, "Input should be a valid integer, unable to parse string as an integer",
+                           describe(value)};
+      }
+      break;
+    }
+    default:
+      return SchemaError{"int_type", loc, "Input should be a valid integer", describe(value)};
+  }
+  if (number != std::trunc(number)) {
+    return SchemaError{"int_from_float", loc, "Input should be a valid integer, got a number with a fractional part",
+                       describe(value)};
+  }
+  value = Json(saturated(number));
+  return std::nullopt;
+}
+
+std::optional<SchemaError> to_bounded_int(Json& value, const std::string& loc, int64_t low, int64_t high) {
+  const std::string shown = describe(value);
+  // Beyond 64 bits, where to_int saturates: the edge itself must not pass for what lies behind it.
+  const bool above = value.is_double() && value.as_double() >= 9223372036854775808.0;
+  const bool below = value.is_double() && value.as_double() < -9223372036854775808.0;
+  if (auto error = to_int(value, loc)) return error;
+  const bool at_edge_below = value.as_int() == std::numeric_limits<int64_t>::min() && shown != "-9223372036854775808";
+  if (value.as_int() < low || below || at_edge_below) {
+    const std::string limit = std::to_string(low);
+    return SchemaError{"greater_than_equal", loc, "Input should be greater than or equal to " + limit, shown,
+                       "'ge': " + limit};
+  }
+  if (value.as_int() > high || above) {
+    const std::string limit = std::to_string(high);
+    return SchemaError{"less_than_equal", loc, "Input should be less than or equal to " + limit, shown,
+                       "'le': " + limit};
+  }
+  return std::nullopt;
+}
+
+std::optional<SchemaError> to_float(Json& value, const std::string& loc) {
+  if (value.is_number()) {
+    value = Json(value.as_double());
+    return std::nullopt;
+  }
+  if (value.is_bool()) {
+    value = Json(value.as_bool() ? 1.0 : 0.0);
+    return std::nullopt;
+  }
+  if (value.is_string()) {
+    double number = 0;
+    if (!parse_double(value.as_string(), number)) {
+      return SchemaError{"float_parsing", loc, "Input should be a valid number, unable to parse string as a number",
+                         describe(value)};
+    }
+    value = Json(number);
+    return std::nullopt;
+  }
+  return SchemaError{"float_type", loc, "Input should be a valid number", describe(value)};
+}
+
+std::optional<SchemaError> to_bool(Json& value, const std::string& loc) {
+  if (value.is_bool()) return std::nullopt;
+  if (value.is_null() || value.is_array() || value.is_object()) {
+    return SchemaError{"bool_type", loc, "Input should be a valid boolean", describe(value)};
+  }
+  int truth = -1;
+  if (value.is_number()) {
+    const double number = value.as_double();
+    truth = number == 0 ? 0 : number == 1 ? 1 : -1;
+  } else {
+    std::string word = value.as_string();
+    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return c < 128 ? tolower(c) : c; });
+    for (const char* yes : {"1", "on", "t", "true", "y", "yes"}) truth = word == yes ? 1 : truth;
+    for (const char* no : {"0", "off", "f", "false", "n", "no"}) truth = word == no ? 0 : truth;
+  }
+  if (truth < 0) {
+    return SchemaError{"bool_parsing", loc, "Input should be a valid boolean, unable to interpret input",
+                       describe(value)};
+  }
+  value = Json(truth == 1);
+  return std::nullopt;
+}
+
+SchemaError string_type(const std::string& loc, const Json& value) {
+  return {"string_type", loc, "Input should be a valid string", describe(value)};
+}
+SchemaError list_type(const std::string& loc, const Json& value) {
+  return {"list_type", loc, "Input should be a valid list", describe(value)};
+}
+SchemaError dict_type(const std::string& loc, const Json& value) {
+  return {"dict_type", loc, "Input should be a valid dictionary", describe(value)};
+}
+
+void check_enum(const Json& value, const FieldRule& rule, const std::string& loc, Errors& errors) {
+  std::string expected;
+  std::string_view rest = rule.choices;
+  while (!rest.empty()) {
+    const size_t bar = rest.find('|');
+    const std::string_view choice = rest.substr(0, bar);
+    if (value.is_string() && value.as_string() == choice) return;
+    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+    if (!expected.empty()) expected += rest.empty() ? " or " : ", ";
+    expected += '\'' + std::string(choice) + '\'';
+  }
+  errors.push_back(
+      {"literal_error", loc, "Input should be " + expected, describe(value), "'expected': " + python_string(expected)});
+}
+
+void check_list(Json& value, FieldType type, const std::string& loc, Errors& errors) {
+  if (!value.is_array()) {
+    errors.push_back(list_type(loc, value));
+    return;
+  }
+  size_t index = 0;
+  for (Json& item : value.as_array()) {
+    const std::string place = loc + '.' + std::to_string(index++);
+    std::optional<SchemaError> error;
+    if (type == FieldType::kIntList) {
+      error = to_int(item, place);
+    } else if (type == FieldType::kTokenList) {
+      error = to_bounded_int(item, place, 0, std::numeric_limits<int64_t>::max());
+    } else if (type == FieldType::kStringList && !item.is_string()) {
+      error = string_type(place, item);
+    } else if (type == FieldType::kObjectList && !item.is_object()) {
+      error = dict_type(place, item);
+    }
+    if (error) errors.push_back(std::move(*error));
+  }
+}
+
+void check_number_map(Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_object()) {
+    errors.push_back(dict_type(loc, value));
+    return;
+  }
+  for (auto& [name, item] : value.as_object()) {
+    if (auto error = to_float(item, loc + '.' + name)) errors.push_back(std::move(*error));
+  }
+}
+
+/// A string or a list of strings: two tries of a union, so a wrong value gives two errors.
+void check_stop(Json& value, int64_t items_max, const std::string& loc, Errors& errors) {
+  if (value.is_string()) {
+    value = Json(Json::Array{std::move(value)});
+    return;
+  }
+  Errors list_errors;
+  if (!value.is_array()) {
+    list_errors.push_back(list_type(loc, value));
+  } else if (const auto count = static_cast<int64_t>(value.as_array().size()); count > items_max) {
+    const std::string limit = std::to_string(items_max);
+    const std::string actual = std::to_string(count);
+    list_errors.push_back(
+        {"too_long", loc, "List should have at most " + limit + " items after validation, not " + actual,
+         describe(value), "'field_type': 'List', 'max_length': " + limit + ", 'actual_length': " + actual});
+  } else {
+    check_list(value, FieldType::kStringList, loc, list_errors);
+  }
+  if (list_errors.empty()) return;
+  errors.push_back(string_type(loc, value));
+  std::move(list_errors.begin(), list_errors.end(), std::back_inserter(errors));
+}
+
+/// Ids, lists of ids, a text or texts. A wrong value is refused by all four, in this order.
+void check_prompt(Json& value, const std::string& loc, Errors& errors) {
+  if (value.is_string()) return;
+  if (!value.is_array()) {
+    errors.insert(errors.end(),
+                  {list_type(loc, value), list_type(loc, value), string_type(loc, value), list_type(loc, value)});
+    return;
+  }
+  const auto as_ids = [](Json& list, const std::string& place, Errors& out) {
+    check_list(list, FieldType::kTokenList, place, out);
+  };
+  Json::Array& items = value.as_array();
+  if (std::all_of(items.begin(), items.end(), [](const Json& item) { return item.is_string(); })) return;
+  Errors of_ids, of_lists;
+  Json ids = value;  // coercion of one try must not show in the next
+  as_ids(ids, loc, of_ids);
+  if (of_ids.empty()) {
+    value = std::move(ids);
+    return;
+  }
+  size_t index = 0;
+  for (Json& item : items) as_ids(item, loc + '.' + std::to_string(index++), of_lists);
+  if (of_lists.empty()) return;
+  std::move(of_ids.begin(), of_ids.end(), std::back_inserter(errors));
+  std::move(of_lists.begin(), of_lists.end(), std::back_inserter(errors));
+  errors.push_back(string_type(loc, value));
+  check_list(value, FieldType::kStringList, loc, errors);
+}
+
+void check_stream_options(Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_object()) {
+    errors.push_back({"model_attributes_type", loc,
+                      "Input should be a valid dictionary or object to extract fields from", describe(value)});
+    return;
+  }
+  for (const char* name : {"include_usage", "continuous_usage_stats"}) {
+    Json* member = value.find(name);
+    if (member == nullptr || member->is_null()) continue;
+    if (auto error = to_bool(*member, loc + '.' + name)) errors.push_back(std::move(*error));
+  }
+}
+
+void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, Errors& errors) {
+  const std::string loc = "body." + std::string(rule.name);
+  std::optional<SchemaError> error;
+  switch (rule.type) {
+    case FieldType::kBool:
+      error = to_bool(value, loc);
+      break;
+    case FieldType::kInt:
+      error = rule.bounded ? to_bounded_int(value, loc, rule.int_min, rule.int_max) : to_int(value, loc);
+      break;
+    case FieldType::kFloat:
+      error = to_float(value, loc);
+      break;
+    case FieldType::kString:
+      if (!value.is_string()) error = string_type(loc, value);
+      break;
+    case FieldType::kObject:
+      if (!value.is_object()) error = dict_type(loc, value);
+      break;
+    case FieldType::kEnum:
+      return check_enum(value, rule, loc, errors);
+    case FieldType::kNumberMap:
+      return check_number_map(value, loc, errors);
+    case FieldType::kIntList:
+    case FieldType::kTokenList:
+    case FieldType::kStringList:
+    case FieldType::kObjectList:
+      return check_list(value, rule.type, loc, errors);
+    case FieldType::kStop:
+      return check_stop(value, limits.stop_strings_max, loc, errors);
+    case FieldType::kPrompt:
+      return check_prompt(value, loc, errors);
+    case FieldType::kMessages:
+      return check_messages(value, loc, errors);
+    case FieldType::kStreamOptions:
+      return check_stream_options(value, loc, errors);
+    case FieldType::kUnoffered:
+      return;
+  }
+  if (error) errors.push_back(std::move(*error));
+}
+
+/// True when the value really asks for the feature: the neutral spellings of "no, thank you" pass.
+bool asks_for(const Json& value, std::string_view name, const Json& body) {
+  if (value.is_null() || (value.is_bool() && !value.as_bool())) return false;
+  if (name == "tool_choice") return !(value.is_string() && value.as_string() == "none");
+  if (name == "response_format") {
+    const Json* type = value.find("type");
+    return type == nullptr || !type->is_string() || type->as_string() != "text";
+  }
+  if (name == "best_of") {
+    const auto n = find_int(body, "n").value_or(1);
+    return !(value.is_int() && (value.as_int() == n || value.as_int() == 0));
+  }
+  if (name == "logits_processors") return !(value.is_array() && value.as_array().empty());
+  return true;
+}
+
+std::optional<ApiError> check_range(const Json& value, const FieldRule& rule) {
+  const Range& range = rule.range;
+  if (range.text == nullptr) return std::nullopt;
+  const double number = value.as_double();
+  const bool low_ok = range.low_open ? number > range.low : number >= range.low;
+  const bool finite_ok = !range.finite || std::isfinite(number);
+  if (finite_ok && low_ok && number <= range.high) return std::nullopt;
+  const std::string shown = value.is_int() ? std::to_string(value.as_int()) : python_float(number);
+  const char* text = !finite_ok                             ? "a finite number"
+                     : !low_ok && range.text_low != nullptr ? range.text_low
+                                                            : range.text;
+  std::string message = std::string(rule.name) + " must be " + text + ", got " + shown + '.';
+  if (!range.names_param) return bad_request(std::move(message));
+  return bad_parameter(std::move(message), rule.name, shown);
+}
+
+/// Rules that vLLM checks before the schema, because their words do not come from it.
+std::optional<ApiError> check_before_schema(const Json& body, Endpoint endpoint) {
+  if (endpoint != kChat && endpoint != kCompletions) return std::nullopt;
+  const Json* salt = find_given(body, "cache_salt");
+  if (salt != nullptr && (!salt->is_string() || salt->as_string().empty())) {
+    return bad_request("Parameter 'cache_salt' must be a non-empty string if provided. (parameter=cache_salt)",
+                       "cache_salt");
+  }
+  for (const char* name : {"prompt_logprobs", "top_logprobs", "logprobs"}) {
+    const Json* value = find_given(body, name);
+    if (value == nullptr || (endpoint == kChat && std::string_view(name) == "logprobs")) continue;
+    if (endpoint == kCompletions && std::string_view(name) == "top_logprobs") continue;
+    Json copy = *value;
+    if (to_int(copy, name)) {
+      return bad_parameter('`' + std::string(name) + "` must be an integer.", name, describe(*value));
+    }
+    if (copy.as_int() < -1) {
+      return bad_parameter('`' + std::string(name) + "` must be a positive value or -1.", name, describe(*value));
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<SchemaError> check_schema(Json& body, Endpoint endpoint, const FieldLimits& limits) {
+  Errors errors;
+  for (const FieldRule& rule : field_rules()) {
+    if ((rule.endpoints & endpoint) == 0) continue;
+    Json* value = body.find(rule.name);
+    if (value == nullptr) {
+      if (rule.required) {
+        errors.push_back({"missing", "body." + std::string(rule.name), "Field required", describe(body)});
+      }
+      continue;
+    }
+    if (value->is_null() && rule.nullable) continue;
+    check_value(*value, rule, limits, errors);
+  }
+  return errors;
+}
+
+std::optional<ApiError> check_fields(Json& body, Endpoint endpoint, const FieldLimits& limits) {
+  if (!body.is_object()) {
+    if (body.is_null()) return schema_error({{"missing", "body", "Field required", "None"}});
+    return schema_error({{"model_attributes_type", "body",
+                          "Input should be a valid dictionary or object to extract fields from", describe(body)}});
+  }
+  if (auto error = check_before_schema(body, endpoint)) return error;
+  if (const Errors errors = check_schema(body, endpoint, limits); !errors.empty()) return schema_error(errors);
+  for (const FieldRule& rule : field_rules()) {
+    if ((rule.endpoints & endpoint) == 0) continue;
+    const Json* value = find_given(body, rule.name);
+    if (value == nullptr) continue;
+    if (rule.type == FieldType::kUnoffered && asks_for(*value, rule.name, body)) {
+      return bad_request(
+          '`' + std::string(rule.name) + "` is not offered by this server yet; send the request without it",
+          std::string(rule.name));
+    }
+    if (rule.range.text != nullptr) {
+      if (auto error = check_range(*value, rule)) return error;
+    }
+  }
+  return std::nullopt;
+}
+
+const Json* find_given(const Json& body, std::string_view name) {
+  const Json* value = body.find(name);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+bool get_bool(const Json& body, std::string_view name, bool fallback) {
+  return find_bool(body, name).value_or(fallback);
+}
+
+std::optional<bool> find_bool(const Json& body, std::string_view name) {
+  const Json* value = find_given(body, name);
+  return value == nullptr || !value->is_bool() ? std::nullopt : std::optional(value->as_bool());
+}
+
+std::optional<int64_t> find_int(const Json& body, std::string_view name) {
+  const Json* value = find_given(body, name);
+  return value == nullptr || !value->is_int() ? std::nullopt : std::optional(value->as_int());
+}
+
+std::optional<double> find_float(const Json& body, std::string_view name) {
+  const Json* value = find_given(body, name);
+  return value == nullptr || !value->is_number() ? std::nullopt : std::optional(value->as_double());
+}
+
+const std::string* find_string(const Json& body, std::string_view name) {
+  const Json* value = find_given(body, name);
+  return value == nullptr || !value->is_string() ? nullptr : &value->as_string();
+}
+
+}  // namespace seraph

@@ -1,0 +1,352 @@
+#include "daemon/api/generation.h"
+
+#include <openssl/sha.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace seraph {
+namespace {
+
+constexpr const char* kDone = "data: [DONE]\n\n";
+
+const char* endpoint_path(Endpoint endpoint) { return endpoint == kChat ? "/v1/chat/completions" : "/v1/completions"; }
+
+/// Separates prefix-cache tenants: by API key, and within a key by the client's own salt.
+std::array<uint8_t, 16> tenant_salt(int32_t key_index, const std::string& cache_salt) {
+  std::array<uint8_t, 16> out{};
+  if (key_index < 0 && cache_salt.empty()) return out;
+  const std::string text = std::to_string(key_index) + '\n' + cache_salt;
+  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::copy_n(digest.begin(), out.size(), out.begin());
+  return out;
+}
+
+FinishKind kind_of(const char* reason) {
+  return std::strcmp(reason, "length") == 0 ? FinishKind::kLength : FinishKind::kStop;
+}
+
+}  // namespace
+
+Generation::Generation(Args args)
+    : services_(*args.services),
+      exchange_(std::move(args.exchange)),
+      endpoint_(args.endpoint),
+      prepared_(std::move(args.prepared)),
+      id_(std::move(args.id)),
+      arrived_unix_us_(unix_time_us() - (now_us() - exchange_->request().arrived_us)) {
+  const GenerationParams& params = prepared_.params;
+  AnswerFacts facts{.id = id_,
+                    .model = services_.options->served_model_names.front(),
+                    .fingerprint = services_.fingerprint,
+                    .created = arrived_unix_us_ / 1'000'000,
+                    .request = &prepared_,
+                    .tokenizer = services_.tokenizer};
+  format_ = endpoint_ == kChat ? make_chat_format(std::move(facts)) : make_completion_format(std::move(facts));
+  const TextRules rules{.skip_special_tokens = params.skip_special_tokens,
+                        .include_stop = params.include_stop,
+                        .tokens_min = params.sampling.tokens_min,
+                        .stop = &prepared_.params.stop};
+  const auto shape = endpoint_ == kChat ? LogprobColumns::Shape::kChat : LogprobColumns::Shape::kCompletions;
+  const LogprobColumns columns(*services_.tokenizer, shape, params.tokens_as_ids, params.top_logprobs);
+  const size_t count = prepared_.prompts.size() * static_cast<size_t>(params.n);
+  for (size_t i = 0; i < count; ++i) {
+    sequences_.emplace_back(*services_.tokenizer, rules, columns);
+    const auto choice = static_cast<uint64_t>(i % static_cast<size_t>(params.n));
+    seeds_.push_back(params.seeded ? params.sampling.seed + choice : args.random());
+    // The end of the prompt is all that decides how the first piece of text looks.
+    constexpr size_t kPrimeTokens = 32;
+    const std::vector<TokenId>& ids = prompt_of(i).ids;
+    const size_t from = ids.size() > kPrimeTokens ? ids.size() - kPrimeTokens : 0;
+    sequences_.back().text.prime(std::span(ids).subspan(from));
+    SequenceRecord& record = sequences_.back().record;
+    record.arrived_us = exchange_->request().arrived_us;
+    record.prompt_tokens = static_cast<int64_t>(ids.size());
+    record.tokens_max = prompt_of(i).tokens_max;
+  }
+  services_.metrics->observe_request(params.n, params.max_tokens.value_or(-1));
+}
+
+const Prompt& Generation::prompt_of(size_t sequence) const {
+  return prepared_.prompts[sequence / static_cast<size_t>(prepared_.params.n)];
+}
+
+std::unique_ptr<Request> Generation::make_request(size_t sequence, RequestId id) {
+  auto request = std::make_unique<Request>();
+  const Prompt& prompt = prompt_of(sequence);
+  request->id = id;
+  request->prompt_ids = prompt.ids;
+  request->sampling = prepared_.params.sampling;
+  request->sampling.tokens_max = prompt.tokens_max;
+  request->sampling.seed = seeds_[sequence];
+  request->priority = prepared_.params.priority;
+  request->cache_salt = tenant_salt(exchange_->request().key_index, prepared_.params.cache_salt);
+  request->arrived_us = exchange_->request().arrived_us;
+  sequences_[sequence].request = id;
+  return request;
+}
+
+std::vector<RequestId> Generation::open_requests() const {
+  std::vector<RequestId> out;
+  for (const Sequence& sequence : sequences_) {
+    if (sequence.request != 0 && !sequence.done) out.push_back(sequence.request);
+  }
+  return out;
+}
+
+bool Generation::on_event(size_t index, Event& event) {
+  Sequence& sequence = sequences_[index];
+  if (over_ || sequence.done) return true;
+  if (event.finish == FinishReason::kError) {
+    fail(ApiError{.status = 500,
+                  .type = "InternalServerError",
+                  .message = event.error != nullptr ? *event.error : "the engine failed"});
+    return true;
+  }
+  if (event.finish == FinishReason::kCancelled) {
+    fail(ApiError{.status = 503,
+                  .type = "ServiceUnavailableError",
+                  .message = "the server is shutting down",
+                  .retry_after_s = 1});
+    return true;
+  }
+  begin_output();
+  if (sequence.record.generation_tokens == 0) take_prompt(sequence, index, event);
+  const int stop = event.token >= 0 ? take_token(sequence, event) : -1;
+  if (stop >= 0 || event.finish != FinishReason::kNone) finish_sequence(sequence, event, stop);
+  if (prepared_.params.stream) write_delta(sequence, index);
+  if (num_done_ == sequences_.size()) complete();
+  return sequence.done;
+}
+
+/// The first event of all opens the stream: errors before it are plain answers with their own status.
+void Generation::begin_output() {
+  if (output_begun_) return;
+  output_begun_ = true;
+  if (!prepared_.params.stream) return;
+  exchange_->begin_stream({{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
+  const Usage running{.prompt_tokens = sequences_.front().record.prompt_tokens};
+  format_->begin_stream(out_, prepared_.params.continuous_usage ? &running : nullptr);
+}
+
+void Generation::take_prompt(Sequence& sequence, size_t index, Event& event) {
+  sequence.record.scheduled_us = event.scheduled_us;
+  sequence.record.first_token_us = event.published_us;
+  sequence.record.cached_tokens = event.num_cached_tokens;
+  services_.metrics->observe_first_token(event.published_us - sequence.record.arrived_us);
+  const GenerationParams& params = prepared_.params;
+  if (endpoint_ == kCompletions && params.echo) {
+    std::string& text = params.stream ? sequence.pending : sequence.choice.text;
+    text += prompt_of(index).text;
+    if (params.logprobs && event.prompt_logprobs != nullptr) {
+      sequence.columns.add_prompt(prompt_of(index).ids, *event.prompt_logprobs, *services_.tokenizer);
+    }
+  }
+  sequence.choice.prompt_logprobs = std::move(event.prompt_logprobs);
+}
+
+int Generation::take_token(Sequence& sequence, const Event& event) {
+  const GenerationParams& params = prepared_.params;
+  SequenceRecord& record = sequence.record;
+  if (record.generation_tokens++ > 0) services_.metrics->observe_next_token(event.published_us - record.last_token_us);
+  record.last_token_us = event.published_us;
+  ++sequence.pending_tokens;
+  if (params.echo_only) return -1;
+  if (params.logprobs && event.logprobs != nullptr) sequence.columns.add(*event.logprobs);
+  if (params.return_token_ids) (params.stream ? sequence.pending_ids : sequence.choice.ids).push_back(event.token);
+  // The token that ends the sequence is counted, but not shown unless asked for.
+  if (event.finish == FinishReason::kStop && !params.include_stop) return -1;
+  return sequence.text.push(event.token, params.stream ? sequence.pending : sequence.choice.text);
+}
+
+void Generation::finish_sequence(Sequence& sequence, const Event& event, int stop) {
+  const GenerationParams& params = prepared_.params;
+  if (stop >= 0 && event.finish == FinishReason::kNone) services_.engine->cancel(sequence.request);
+  if (stop < 0 && !params.echo_only)
+    stop = sequence.text.finish(params.stream ? sequence.pending : sequence.choice.text);
+  sequence.choice.finish_reason = stop < 0 && event.finish == FinishReason::kLength ? "length" : "stop";
+  if (stop >= 0) {
+    sequence.choice.stop_reason.clear();
+    append_json_string(sequence.choice.stop_reason, params.stop[static_cast<size_t>(stop)]);
+  } else if (event.finish == FinishReason::kStop) {
+    const TokenId by = event.stop_token >= 0 ? event.stop_token : event.token;
+    if (by >= 0 && by != services_.eos_id) sequence.choice.stop_reason = std::to_string(by);
+  }
+  if (params.logprobs && !params.stream) {
+    sequence.choice.logprobs.clear();
+    sequence.columns.take(sequence.choice.logprobs, 0);
+  }
+  sequence.record.kind = kind_of(sequence.choice.finish_reason);
+  services_.metrics->observe_finish(sequence.record);
+  sequence.done = true;
+  ++num_done_;
+}
+
+void Generation::write_delta(Sequence& sequence, size_t index) {
+  const GenerationParams& params = prepared_.params;
+  const bool due = sequence.done || !sequence.first_event_sent || sequence.pending_tokens >= params.stream_interval;
+  if (!due) return;
+  std::string logprobs = "null";
+  if (params.logprobs) {
+    logprobs.clear();
+    sequence.columns.take(logprobs, sequence.sent_characters);
+    sequence.sent_characters += count_characters(sequence.pending);
+  }
+  const Usage running{.prompt_tokens = sequence.record.prompt_tokens,
+                      .completion_tokens = sequence.record.generation_tokens};
+  format_->append_delta(out_, Delta{.choice = index,
+                                    .text = sequence.pending,
+                                    .logprobs = logprobs,
+                                    .ids = sequence.pending_ids,
+                                    .finish_reason = sequence.done ? sequence.choice.finish_reason : nullptr,
+                                    .stop_reason = sequence.choice.stop_reason,
+                                    .first = !sequence.first_event_sent,
+                                    .last_event = sequence.done && !params.include_usage,
+                                    .usage = params.continuous_usage ? &running : nullptr});
+  sequence.first_event_sent = true;
+  sequence.pending.clear();
+  sequence.pending_ids.clear();
+  sequence.pending_tokens = 0;
+}
+
+Usage Generation::usage() const {
+  Usage out;
+  for (const Prompt& prompt : prepared_.prompts) out.prompt_tokens += static_cast<int64_t>(prompt.ids.size());
+  int64_t cached = 0;
+  for (size_t i = 0; i < sequences_.size(); ++i) {
+    out.completion_tokens += sequences_[i].record.generation_tokens;
+    // Choices share a prompt: its cached tokens count once.
+    if (i % static_cast<size_t>(prepared_.params.n) == 0) cached += sequences_[i].record.cached_tokens;
+  }
+  if (services_.options->enable_prompt_tokens_details) out.cached_tokens = cached;
+  return out;
+}
+
+void Generation::complete() {
+  over_ = true;
+  if (prepared_.params.stream) {
+    if (prepared_.params.include_usage) format_->append_usage(out_, usage());
+    end_stream();
+  } else {
+    std::vector<Choice> choices;
+    choices.reserve(sequences_.size());
+    for (Sequence& sequence : sequences_) choices.push_back(std::move(sequence.choice));
+    exchange_->respond(200, "application/json", format_->body(choices, usage()));
+    sequences_.front().choice.finish_reason = choices.front().finish_reason;
+  }
+  record_end(200, sequences_.front().choice.finish_reason);
+}
+
+void Generation::end_stream() {
+  out_ += kDone;
+  ending_ = true;
+}
+
+void Generation::flush() {
+  if (ended_ || (out_.empty() && !ending_)) return;
+  if (!exchange_->open()) {
+    out_.clear();
+    ended_ = true;
+    return;
+  }
+  if (paused_ && !ending_) {
+    if (static_cast<int64_t>(out_.size()) <= services_.options->stream_backlog_bytes_max) return;
+    spdlog::warn("{}: the client does not read its stream, {} bytes wait; the request is cancelled", id_, out_.size());
+    too_slow_ = true;
+    fail(ApiError{.status = 408, .type = "RequestTimeoutError", .message = "the stream was not read fast enough"});
+  }
+  // Steals the buffer's content but keeps its capacity: streams write the same amount again and again.
+  if (!out_.empty() && !exchange_->send(out_)) paused_ = true;
+  out_.clear();
+  if (ending_) {
+    ended_ = true;
+    exchange_->end();
+  }
+}
+
+void Generation::resume() {
+  paused_ = false;
+  flush();
+}
+
+void Generation::cancel_open() {
+  for (const RequestId request : open_requests()) services_.engine->cancel(request);
+}
+
+void Generation::abandon() {
+  if (over_) return;
+  over_ = true;
+  ended_ = true;
+  out_.clear();
+  cancel_open();
+  record_end(499, "abort");
+}
+
+void Generation::fail(const ApiError& error) {
+  if (over_) return;
+  over_ = true;
+  cancel_open();
+  if (output_begun_ && prepared_.params.stream) {
+    out_ += "data: " + error_json(error) + "\n\n";
+    end_stream();
+  } else {
+    std::vector<HttpHeader> extra;
+    if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
+    exchange_->respond(error.status, "application/json", error_json(error), std::move(extra));
+  }
+  if (error.status >= 500) {
+    for (Sequence& sequence : sequences_) {
+      if (sequence.done) continue;
+      sequence.record.kind = FinishKind::kError;
+      services_.metrics->observe_finish(sequence.record);
+    }
+  }
+  record_end(error.status, too_slow_ ? "abort" : "error");
+}
+
+void Generation::record_end(int status, std::string_view finish_reason) {
+  const Usage used = usage();
+  const SequenceRecord& first = sequences_.front().record;
+  const MonotonicUs now = now_us();
+  RequestRow row;
+  row.time_us = arrived_unix_us_;
+  row.request_id = id_;
+  row.model = services_.options->served_model_names.front();
+  row.endpoint = endpoint_path(endpoint_);
+  row.status = status;
+  row.finish_reason = finish_reason;
+  row.prompt_tokens = used.prompt_tokens;
+  for (const Sequence& sequence : sequences_) row.cached_tokens += sequence.record.cached_tokens;
+  row.completion_tokens = used.completion_tokens;
+  if (first.first_token_us > 0) {
+    row.queue_us = first.scheduled_us - first.arrived_us;
+    row.ttft_us = first.first_token_us - first.arrived_us;
+    if (first.generation_tokens > 1) {
+      row.tpot_us = (first.last_token_us - first.first_token_us) / (first.generation_tokens - 1);
+    }
+  }
+  row.total_us = now - first.arrived_us;
+  if (services_.options->log_requests) {
+    spdlog::info("{} {} {} {} {}: {} prompt tokens ({} cached), {} generated, first token {} ms, total {} ms",
+                 exchange_->request().peer, row.endpoint, id_, status, finish_reason, row.prompt_tokens,
+                 row.cached_tokens, row.completion_tokens, row.ttft_us < 0 ? -1 : row.ttft_us / 1000,
+                 row.total_us / 1000);
+  }
+  if (services_.options->log_requests && services_.options->log_text_bytes_max > 0) log_prompt();
+  if (services_.store != nullptr) services_.store->log_request(std::move(row));
+}
+
+/// The beginning of the first prompt, never more than the option allows: prompts are private and long.
+void Generation::log_prompt() const {
+  const auto bytes_max = static_cast<size_t>(services_.options->log_text_bytes_max);
+  const std::vector<TokenId>& ids = prepared_.prompts.front().ids;
+  std::string text = services_.tokenizer->decode(std::span(ids).first(std::min(ids.size(), bytes_max)), false);
+  std::string shown;
+  append_json_string(shown, std::string_view(text).substr(0, bytes_max));
+  spdlog::info("{} prompt: {}", id_, shown);
+}
+
+}  // namespace seraph

@@ -1,0 +1,114 @@
+// The loop's side of one generation request: its sequences as events arrive, the stream or the answer that they
+// become, its end (finished, stop string, client gone, too slow, failed) and what is recorded of it. Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/api/answer.h"
+#include "daemon/api/choice_text.h"
+#include "daemon/api/logprobs.h"
+#include "daemon/api/metrics.h"
+#include "daemon/api/prepare.h"
+#include "daemon/http/server.h"
+#include "daemon/store/store.h"
+#include "engine/engine.h"
+
+namespace seraph {
+
+/// What all requests share; constant, outlives them.
+struct GenerationServices {
+  Engine* engine = nullptr;
+  const Tokenizer* tokenizer = nullptr;
+  const ApiOptions* options = nullptr;
+  ApiMetrics* metrics = nullptr;
+  Store* store = nullptr;  // may be null
+  std::string fingerprint;
+  TokenId eos_id = -1;  // the tokenizer's: its stop reason is null, other end ids name themselves
+};
+
+class Generation {
+ public:
+  struct Args {
+    const GenerationServices* services = nullptr;
+    std::shared_ptr<Exchange> exchange;
+    Endpoint endpoint = kChat;
+    std::string id;  // of the answer
+    PreparedGeneration prepared;
+    std::function<uint64_t()> random;  // seeds of unseeded choices
+  };
+  explicit Generation(Args args);
+
+  size_t num_sequences() const { return sequences_.size(); }
+  /// The engine's request for one sequence; `id` is remembered for cancelling.
+  std::unique_ptr<Request> make_request(size_t sequence, RequestId id);
+  /// Text is written into a buffer; flush() sends it. True when no further event of this sequence is wanted.
+  bool on_event(size_t sequence, Event& event);
+  void flush();
+
+  /// Ids of the sequences that may still run.
+  std::vector<RequestId> open_requests() const;
+  bool over() const { return over_; }
+  /// Ends the request from outside: the client is gone (no answer), or an error that it is told.
+  void abandon();
+  void fail(const ApiError& error);
+  /// The socket has room again.
+  void resume();
+
+  bool flush_wanted = false;  // the dispatcher's mark: already on its list
+
+ private:
+  struct Sequence {
+    Sequence(const Tokenizer& tokenizer, const TextRules& rules, LogprobColumns columns_)
+        : text(tokenizer, rules), columns(std::move(columns_)) {}
+    ChoiceText text;
+    LogprobColumns columns;
+    SequenceRecord record;
+    RequestId request = 0;
+    Choice choice;        // whole answers
+    std::string pending;  // streams: text of tokens whose event is still to come
+    std::vector<TokenId> pending_ids;
+    int32_t pending_tokens = 0;
+    int64_t sent_characters = 0;
+    bool first_event_sent = false;
+    bool done = false;
+  };
+
+  const Prompt& prompt_of(size_t sequence) const;
+  void begin_output();
+  void take_prompt(Sequence& sequence, size_t index, Event& event);
+  int take_token(Sequence& sequence, const Event& event);
+  void finish_sequence(Sequence& sequence, const Event& event, int stop_index);
+  void cancel_open();
+  void end_stream();
+  void write_delta(Sequence& sequence, size_t index);
+  Usage usage() const;
+  void complete();
+  void record_end(int status, std::string_view finish_reason);
+  void log_prompt() const;
+
+  const GenerationServices& services_;
+  const std::shared_ptr<Exchange> exchange_;
+  const Endpoint endpoint_;
+  const PreparedGeneration prepared_;
+  const std::string id_;
+  const int64_t arrived_unix_us_;
+  std::unique_ptr<AnswerFormat> format_;
+  std::deque<Sequence> sequences_;  // a deque: they do not move
+  std::vector<uint64_t> seeds_;
+  size_t num_done_ = 0;
+  bool output_begun_ = false;
+  bool over_ = false;
+  bool paused_ = false;  // the socket is full; out_ is the backlog
+  bool ending_ = false;  // out_ holds the end of the stream
+  bool ended_ = false;
+  bool too_slow_ = false;
+  std::string out_;  // stream bytes not yet handed to the connection
+};
+
+}  // namespace seraph

@@ -1,0 +1,319 @@
+#include "daemon/api/metrics.h"
+
+#include <sys/resource.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace seraph {
+namespace {
+
+constexpr double kFirstTokenBounds[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+                                        1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
+constexpr double kTokenTimeBounds[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
+                                       0.75, 1,     2.5,  5,     7.5, 10,   20,  40,  80};
+constexpr double kLatencyBounds[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
+                                     30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
+constexpr double kCountBounds[] = {1, 2, 5, 10, 20};
+constexpr double kIterationBounds[] = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+constexpr const char* kFinishNames[] = {"stop", "length", "abort", "error", "repetition"};
+
+/// 1, 2 and 5 times powers of ten up to the context's length.
+std::vector<double> one_two_five(int64_t limit) {
+  std::vector<double> out;
+  for (int64_t power = 1; power <= limit; power *= 10) {
+    for (const int64_t factor : {1, 2, 5}) {
+      if (factor * power <= limit) out.push_back(static_cast<double>(factor * power));
+    }
+  }
+  return out;
+}
+
+/// Numbers as the Prometheus client prints them: 1.0, 0.25, 1e+16.
+void append_number(std::string& out, double value) {
+  char text[64];
+  const bool whole = value == std::trunc(value) && std::abs(value) < 1e15;
+  const auto end = whole ? std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 1).ptr
+                         : std::to_chars(text, text + sizeof text, value).ptr;
+  out.append(text, end);
+}
+
+std::string escape_label(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void Histogram::observe(double value, int64_t times) {
+  const auto bucket = std::lower_bound(bounds_.begin(), bounds_.end(), value) - bounds_.begin();
+  counts_[static_cast<size_t>(bucket)] += times;
+  sum_ += value * static_cast<double>(times);
+}
+
+ApiMetrics::ApiMetrics(std::string model_name, const EngineInfo& info)
+    : labels_("engine=\"0\",model_name=\"" + escape_label(model_name) + '"'),
+      info_(info),
+      token_bounds_(one_two_five(info.max_model_len)),
+      time_to_first_token_(kFirstTokenBounds),
+      inter_token_latency_(kTokenTimeBounds),
+      time_per_output_token_(kTokenTimeBounds),
+      e2e_latency_(kLatencyBounds),
+      queue_time_(kLatencyBounds),
+      inference_time_(kLatencyBounds),
+      prefill_time_(kLatencyBounds),
+      decode_time_(kLatencyBounds),
+      prompt_tokens_(token_bounds_),
+      generation_tokens_(token_bounds_),
+      max_generation_tokens_(token_bounds_),
+      params_max_tokens_(token_bounds_),
+      computed_tokens_(token_bounds_),
+      params_n_(kCountBounds),
+      iteration_tokens_(kIterationBounds),
+      started_unix_s_(static_cast<double>(unix_time_us()) * 1e-6) {}
+
+void ApiMetrics::observe_request(int64_t n, int64_t max_tokens_asked) {
+  params_n_.observe(static_cast<double>(n));
+  if (max_tokens_asked >= 0) params_max_tokens_.observe(static_cast<double>(max_tokens_asked));
+}
+
+void ApiMetrics::observe_finish(const SequenceRecord& record) {
+  // vLLM does not count requests whose client went away, and its dashboards divide by these counts.
+  if (record.kind == FinishKind::kAbort) return;
+  ++finished_[static_cast<size_t>(record.kind)];
+  prompt_tokens_.observe(static_cast<double>(record.prompt_tokens));
+  generation_tokens_.observe(static_cast<double>(record.generation_tokens));
+  max_generation_tokens_.observe(static_cast<double>(record.tokens_max));
+  computed_tokens_.observe(static_cast<double>(record.prompt_tokens - record.cached_tokens));
+  if (record.first_token_us == 0 || record.scheduled_us == 0) return;
+  e2e_latency_.observe(seconds(record.last_token_us - record.arrived_us));
+  queue_time_.observe(seconds(record.scheduled_us - record.arrived_us));
+  prefill_time_.observe(seconds(record.first_token_us - record.scheduled_us));
+  decode_time_.observe(seconds(record.last_token_us - record.first_token_us));
+  inference_time_.observe(seconds(record.last_token_us - record.scheduled_us));
+  if (record.generation_tokens > 1) {
+    time_per_output_token_.observe(seconds(record.last_token_us - record.first_token_us) /
+                                   static_cast<double>(record.generation_tokens - 1));
+  }
+}
+
+void ApiMetrics::observe_steps(const EngineStats& stats) {
+  const int64_t fresh = stats.num_steps - steps_seen_;
+  if (fresh <= 0) return;
+  steps_seen_ = stats.num_steps;
+  iteration_tokens_.observe(static_cast<double>(stats.step_tokens_last), fresh);
+}
+
+void ApiMetrics::family(std::string& out, std::string_view name, std::string_view type, std::string_view help) const {
+  out += "# HELP ";
+  out += name;
+  out += ' ';
+  out += help;
+  out += "\n# TYPE ";
+  out += name;
+  out += ' ';
+  out += type;
+  out += '\n';
+}
+
+void ApiMetrics::sample(std::string& out, std::string_view name, double value, std::string_view more_labels) const {
+  out += name;
+  out += '{';
+  out += labels_;
+  if (!more_labels.empty()) {
+    out += ',';
+    out += more_labels;
+  }
+  out += "} ";
+  append_number(out, value);
+  out += '\n';
+}
+
+void ApiMetrics::single(std::string& out, std::string_view name, std::string_view type, std::string_view help,
+                        double value) const {
+  family(out, name, type, help);
+  sample(out, name, value);
+  if (type != "counter" || !name.ends_with("_total")) return;
+  const std::string created = std::string(name.substr(0, name.size() - 6)) + "_created";
+  family(out, created, "gauge", help);
+  sample(out, created, started_unix_s_);
+}
+
+void ApiMetrics::histogram(std::string& out, std::string_view name, std::string_view help,
+                           const Histogram& values) const {
+  family(out, name, "histogram", help);
+  const std::string base(name);
+  int64_t total = 0;
+  for (size_t i = 0; i < values.counts().size(); ++i) {
+    total += values.counts()[i];
+    std::string le = "le=\"";
+    if (i < values.bounds().size()) {
+      append_number(le, values.bounds()[i]);
+    } else {
+      le += "+Inf";
+    }
+    sample(out, base + "_bucket", static_cast<double>(total), le + '"');
+  }
+  sample(out, base + "_count", static_cast<double>(total));
+  sample(out, base + "_sum", values.sum());
+  family(out, base + "_created", "gauge", help);
+  sample(out, base + "_created", started_unix_s_);
+}
+
+std::string ApiMetrics::text(const EngineStats& stats, const HttpCounters& http) const {
+  std::string out;
+  out.reserve(64 << 10);
+  append_engine(out, stats);
+  append_cache(out, stats);
+  append_requests(out);
+  append_process(out, stats, http);
+  return out;
+}
+
+void ApiMetrics::append_engine(std::string& out, const EngineStats& stats) const {
+  const auto real = [](int64_t value) { return static_cast<double>(value); };
+  single(out, "vllm:num_requests_running", "gauge", "Number of requests in model execution batches.",
+         real(stats.num_running));
+  single(out, "vllm:num_requests_waiting", "gauge", "Number of requests waiting to be processed.",
+         real(stats.num_waiting));
+  family(out, "vllm:num_requests_waiting_by_reason", "gauge", "Number of waiting requests by reason.");
+  sample(out, "vllm:num_requests_waiting_by_reason", real(stats.num_waiting), "reason=\"capacity\"");
+  sample(out, "vllm:num_requests_waiting_by_reason", 0, "reason=\"deferred\"");
+  single(out, "vllm:num_requests_swapped", "gauge", "Number of requests swapped to CPU (always 0).", 0);
+  single(out, "vllm:num_preemptions_total", "counter", "Cumulative number of preemption from the engine.",
+         real(stats.num_preemptions));
+  single(out, "vllm:prompt_tokens_total", "counter", "Number of prefill tokens processed.", real(stats.prompt_tokens));
+  single(out, "vllm:prompt_tokens_cached_total", "counter", "Number of cached prompt tokens (local + external).",
+         real(stats.prefix_hits_tokens));
+  family(out, "vllm:prompt_tokens_by_source_total", "counter", "Number of prompt tokens by source.");
+  sample(out, "vllm:prompt_tokens_by_source_total",
+         real(std::max<int64_t>(0, stats.prompt_tokens - stats.prefix_hits_tokens)), "source=\"local_compute\"");
+  sample(out, "vllm:prompt_tokens_by_source_total", real(stats.prefix_hits_tokens), "source=\"local_cache_hit\"");
+  sample(out, "vllm:prompt_tokens_by_source_total", 0, "source=\"external_kv_transfer\"");
+  single(out, "vllm:generation_tokens_total", "counter", "Number of generation tokens processed.",
+         real(stats.generation_tokens));
+  family(out, "vllm:engine_sleep_state", "gauge", "Engine sleep state.");
+  sample(out, "vllm:engine_sleep_state", 1, "sleep_state=\"awake\"");
+  sample(out, "vllm:engine_sleep_state", 0, "sleep_state=\"weights_offloaded\"");
+  sample(out, "vllm:engine_sleep_state", 0, "sleep_state=\"discard_all\"");
+}
+
+void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const {
+  const auto real = [](int64_t value) { return static_cast<double>(value); };
+  const double usage = stats.kv_blocks_total > 0 ? real(stats.kv_blocks_held) / real(stats.kv_blocks_total) : 0.0;
+  const double hit_rate =
+      stats.prefix_queries_tokens > 0 ? real(stats.prefix_hits_tokens) / real(stats.prefix_queries_tokens) : 0.0;
+  single(out, "vllm:kv_cache_usage_perc", "gauge", "KV-cache usage. 1 means 100 percent usage.", usage);
+  single(out, "vllm:gpu_cache_usage_perc", "gauge", "KV-cache usage. 1 means 100 percent usage.", usage);
+  single(out, "vllm:cpu_cache_usage_perc", "gauge", "Swap space usage (always 0).", 0);
+  for (const char* name : {"vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"}) {
+    single(out, name, "counter", "Prefix cache queries, in terms of number of queried tokens.",
+           real(stats.prefix_queries_tokens));
+  }
+  for (const char* name : {"vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"}) {
+    single(out, name, "counter", "Prefix cache hits, in terms of number of cached tokens.",
+           real(stats.prefix_hits_tokens));
+  }
+  single(out, "vllm:gpu_prefix_cache_hit_rate", "gauge", "Prefix cache hit rate.", hit_rate);
+  family(out, "vllm:cache_config_info", "gauge", "Information of the LLMEngine CacheConfig");
+  sample(out, "vllm:cache_config_info", 1,
+         "block_size=\"" + std::to_string(info_.block_tokens) + "\",cache_dtype=\"auto\",enable_prefix_caching=\"" +
+             (info_.prefix_caching ? "True" : "False") + "\",num_gpu_blocks=\"" + std::to_string(info_.num_kv_blocks) +
+             "\",num_cpu_blocks=\"0\"");
+  single(out, "seraph:kv_blocks_total", "gauge", "KV blocks of the cache.", real(stats.kv_blocks_total));
+  single(out, "seraph:kv_blocks_held", "gauge", "KV blocks that a sequence references.", real(stats.kv_blocks_held));
+  single(out, "seraph:kv_blocks_cached", "gauge", "Unreferenced KV blocks that the prefix cache can find.",
+         real(stats.kv_blocks_cached));
+}
+
+void ApiMetrics::append_requests(std::string& out) const {
+  family(out, "vllm:request_success_total", "counter", "Count of successfully processed requests.");
+  for (size_t i = 0; i < finished_.size(); ++i) {
+    sample(out, "vllm:request_success_total", static_cast<double>(finished_[i]),
+           std::string("finished_reason=\"") + kFinishNames[i] + '"');
+  }
+  family(out, "vllm:admission_rejections_total", "counter",
+         "Number of admission attempts rejected by a queue limit, by reason.");
+  sample(out, "vllm:admission_rejections_total", static_cast<double>(rejections_), "reason=\"max_num_queued_reqs\"");
+  sample(out, "vllm:admission_rejections_total", 0, "reason=\"max_num_queued_tokens\"");
+  histogram(out, "vllm:request_prompt_tokens", "Number of prefill tokens processed.", prompt_tokens_);
+  histogram(out, "vllm:request_generation_tokens", "Number of generation tokens processed.", generation_tokens_);
+  histogram(out, "vllm:iteration_tokens_total", "Histogram of number of tokens per engine_step.", iteration_tokens_);
+  histogram(out, "vllm:request_max_num_generation_tokens",
+            "Histogram of maximum number of requested generation tokens.", max_generation_tokens_);
+  histogram(out, "vllm:request_params_n", "Histogram of the n request parameter.", params_n_);
+  histogram(out, "vllm:request_params_max_tokens", "Histogram of the max_tokens request parameter.",
+            params_max_tokens_);
+  histogram(out, "vllm:time_to_first_token_seconds", "Histogram of time to first token in seconds.",
+            time_to_first_token_);
+  for (const char* name : {"vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"}) {
+    histogram(out, name, "Histogram of inter-token latency in seconds.", inter_token_latency_);
+  }
+  histogram(out, "vllm:request_time_per_output_token_seconds",
+            "Histogram of time_per_output_token_seconds per request.", time_per_output_token_);
+  histogram(out, "vllm:e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.", e2e_latency_);
+  histogram(out, "vllm:request_queue_time_seconds", "Histogram of time spent in WAITING phase for request.",
+            queue_time_);
+  histogram(out, "vllm:request_inference_time_seconds", "Histogram of time spent in RUNNING phase for request.",
+            inference_time_);
+  histogram(out, "vllm:request_prefill_time_seconds", "Histogram of time spent in PREFILL phase for request.",
+            prefill_time_);
+  histogram(out, "vllm:request_decode_time_seconds", "Histogram of time spent in DECODE phase for request.",
+            decode_time_);
+  histogram(out, "vllm:request_prefill_kv_computed_tokens",
+            "Histogram of new KV tokens computed during prefill (excluding cached tokens).", computed_tokens_);
+}
+
+void ApiMetrics::append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const {
+  single(out, "seraph:engine_steps_total", "counter", "Steps of the engine.", static_cast<double>(stats.num_steps));
+  single(out, "seraph:step_device_seconds_total", "counter", "Time of steps inside kernels.", seconds(stats.device_us));
+  single(out, "seraph:step_host_seconds_total", "counter", "Time of steps outside kernels.", seconds(stats.host_us));
+  single(out, "seraph:http_connections_open", "gauge", "Open HTTP connections.",
+         static_cast<double>(http.connections_open));
+  single(out, "seraph:http_connections_total", "counter", "Accepted HTTP connections.",
+         static_cast<double>(http.connections_total));
+  single(out, "seraph:http_connections_refused_total", "counter", "HTTP connections over the limit.",
+         static_cast<double>(http.connections_refused));
+  single(out, "seraph:http_slow_readers_cut_total", "counter", "Streams cut because the client did not read.",
+         static_cast<double>(http.slow_readers_cut));
+  family(out, "http_requests_total", "counter", "Total number of requests by status.");
+  for (int status = 1; status < 6; ++status) {
+    out += "http_requests_total{status=\"" + std::to_string(status) + "xx\"} ";
+    append_number(out, static_cast<double>(http.responses_by_class[status]));
+    out += '\n';
+  }
+  const auto plain = [&](std::string_view name, std::string_view type, std::string_view help, double value) {
+    family(out, name, type, help);
+    out += name;
+    out += ' ';
+    append_number(out, value);
+    out += '\n';
+  };
+  size_t resident = 0;
+  if (uv_resident_set_memory(&resident) == 0) {
+    plain("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", static_cast<double>(resident));
+  }
+  rusage used{};
+  if (getrusage(RUSAGE_SELF, &used) == 0) {
+    const auto time = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+    };
+    plain("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.",
+          time(used.ru_utime) + time(used.ru_stime));
+  }
+  plain("process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.",
+        started_unix_s_);
+}
+
+}  // namespace seraph

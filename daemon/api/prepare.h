@@ -1,0 +1,72 @@
+// Everything between a request's bytes and the engine: parse, check, render, tokenize. Pure functions of the body and
+// a context that is constant after start, because they run on the worker pool.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/api/api.h"
+#include "daemon/api/errors.h"
+#include "daemon/api/sampling.h"
+#include "engine/engine.h"
+#include "engine/text/chat_template.h"
+#include "engine/text/tokenizer.h"
+
+namespace seraph {
+
+/// Constant after construction; shared by the pool's threads.
+struct PrepareContext {
+  const Tokenizer* tokenizer = nullptr;
+  const EngineInfo* info = nullptr;
+  const ApiOptions* options = nullptr;
+  std::unique_ptr<Template> chat_template = {};   // null: the checkpoint has none
+  std::unique_ptr<Template> tools_template = {};  // null: the same one
+  int64_t piece_bytes_max = 1;                    // longest vocabulary entry: bounds the tokens of a text from below
+
+  /// Compiles the templates. Errors: the template's.
+  static Result<std::unique_ptr<PrepareContext>> make(const Tokenizer& tokenizer, const EngineInfo& info,
+                                                      const ApiOptions& options);
+  SamplingLimits limits() const { return {info->vocab_size, info->max_model_len}; }
+};
+
+struct Prompt {
+  std::vector<TokenId> ids;
+  std::string text;  // filled when it is shown (echo, return_prompt_text)
+  int32_t tokens_max = 0;
+};
+
+struct PreparedGeneration {
+  GenerationParams params;
+  std::vector<Prompt> prompts;
+  std::string role;        // chat: of the answer
+  std::string echo_text;   // chat with echo: the last message's text
+  std::string request_id;  // the body's; "" when absent
+};
+
+// chat.cpp, completions.cpp
+std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContext& context, PreparedGeneration& out);
+std::optional<ApiError> prepare_completion(std::string_view bytes, const PrepareContext& context,
+                                           PreparedGeneration& out);
+
+/// A checked chat body (of /v1/chat/completions or /tokenize) as prompt text.
+struct RenderedChat {
+  std::string text;
+  std::string role;
+  std::string last_role, last_text;
+};
+std::optional<ApiError> render_chat_body(const Json& body, const PrepareContext& context, RenderedChat& out);
+
+/// 404 for a model name that is not served; null, absent and "" mean the first one.
+std::optional<ApiError> check_model(const Json& body, const ApiOptions& options);
+
+/// Tokenizes; ids that the model lacks and texts that cannot fit whatever their tokens are errors.
+std::optional<ApiError> encode_prompt(std::string_view text, bool add_special_tokens, const PrepareContext& context,
+                                      std::vector<TokenId>& ids);
+/// Applies truncate_prompt_tokens and truncation_side.
+std::optional<ApiError> truncate_prompt(const Json& body, const GenerationParams& params, int64_t max_model_len,
+                                        std::vector<TokenId>& ids);
+
+}  // namespace seraph

@@ -1,0 +1,275 @@
+#include "daemon/api/sampling.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <unordered_map>
+#include <utility>
+
+namespace seraph {
+namespace {
+
+constexpr double kGreedyBelow = 1e-5;
+
+int32_t clamp_int32(int64_t value) {
+  return static_cast<int32_t>(
+      std::clamp<int64_t>(value, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()));
+}
+
+ApiError out_of_vocabulary(const char* field, const std::vector<int64_t>& ids, int32_t vocab_size) {
+  constexpr size_t kShownMax = 20;
+  std::string list = "[";
+  for (size_t i = 0; i < ids.size() && i < kShownMax; ++i) list += (i == 0 ? "" : ", ") + std::to_string(ids[i]);
+  list += ids.size() > kShownMax ? ", ...]" : "]";
+  return bad_parameter("token_id(s) " + list + " in " + field +
+                           " contain out-of-vocab token ids. Vocabulary size: " + std::to_string(vocab_size),
+                       field, list);
+}
+
+/// The ids of a list field; out-of-vocabulary ids are an error.
+std::optional<ApiError> read_ids(const Json& body, const char* field, int32_t vocab_size, std::vector<TokenId>& out) {
+  const Json* list = find_given(body, field);
+  if (list == nullptr) return std::nullopt;
+  std::vector<int64_t> wrong;
+  for (const Json& item : list->as_array()) {
+    const int64_t id = item.as_int();
+    if (id < 0 || id >= vocab_size) {
+      wrong.push_back(id);
+    } else {
+      out.push_back(static_cast<TokenId>(id));
+    }
+  }
+  if (!wrong.empty()) return out_of_vocabulary(field, wrong, vocab_size);
+  return std::nullopt;
+}
+
+std::optional<ApiError> read_logit_bias(const Json& body, int32_t vocab_size, SamplingParams& out) {
+  const Json* map = find_given(body, "logit_bias");
+  if (map == nullptr) return std::nullopt;
+  std::string not_ids;
+  std::vector<int64_t> wrong;
+  std::unordered_map<TokenId, float> biases;
+  for (const auto& [key, value] : map->as_object()) {
+    int64_t id = 0;
+    const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (code != std::errc() || end != key.data() + key.size() || key.empty()) {
+      not_ids += (not_ids.empty() ? "" : ", ") + python_string(key);
+    } else if (id < 0 || id >= vocab_size) {
+      wrong.push_back(id);
+    } else {
+      const double bias = value.as_double();
+      biases[static_cast<TokenId>(id)] =
+          static_cast<float>(std::isnan(bias) ? -100.0 : std::clamp(bias, -100.0, 100.0));
+    }
+  }
+  if (!not_ids.empty()) {
+    return bad_parameter("logit_bias contains key(s) that cannot be converted to integer token IDs: [" + not_ids + ']',
+                         "logit_bias", '[' + not_ids + ']');
+  }
+  if (!wrong.empty()) return out_of_vocabulary("logit_bias", wrong, vocab_size);
+  out.logit_bias.assign(biases.begin(), biases.end());
+  std::sort(out.logit_bias.begin(), out.logit_bias.end());
+  return std::nullopt;
+}
+
+void read_distribution(const Json& body, const SamplingDefaults& defaults, SamplingParams& out) {
+  const auto number = [&](const char* name, const std::optional<double>& fallback, double otherwise) {
+    return static_cast<float>(find_float(body, name).value_or(fallback.value_or(otherwise)));
+  };
+  out.temperature = number("temperature", defaults.temperature, 1.0);
+  out.top_p = number("top_p", defaults.top_p, 1.0);
+  out.min_p = number("min_p", defaults.min_p, 0.0);
+  out.repetition_penalty = number("repetition_penalty", defaults.repetition_penalty, 1.0);
+  out.presence_penalty = number("presence_penalty", {}, 0.0);
+  out.frequency_penalty = number("frequency_penalty", {}, 0.0);
+  out.top_k = clamp_int32(find_int(body, "top_k").value_or(defaults.top_k.value_or(0)));
+}
+
+/// A count of logprobs as asked (-1: the whole vocabulary) against the server's limit.
+std::optional<ApiError> check_logprob_count(int64_t& count, const char* kind, const char* param,
+                                            const ApiOptions& options, const SamplingLimits& limits) {
+  if (count == -1) count = limits.vocab_size;
+  const int64_t allowed = options.max_logprobs == -1 ? limits.vocab_size : options.max_logprobs;
+  if (count <= allowed) return std::nullopt;
+  return bad_parameter(std::string("Requested ") + kind + " logprobs of " + std::to_string(count) +
+                           ", which is greater than max allowed: " + std::to_string(allowed),
+                       param, std::to_string(count));
+}
+
+std::optional<ApiError> read_logprobs(const Json& body, Endpoint endpoint, const ApiOptions& options,
+                                      const SamplingLimits& limits, GenerationParams& out) {
+  std::optional<int64_t> count;
+  if (endpoint == kChat) {
+    out.logprobs = get_bool(body, "logprobs", false);
+    const int64_t top = find_int(body, "top_logprobs").value_or(0);
+    if (top != 0 && !out.logprobs) {
+      return bad_request("when using `top_logprobs`, `logprobs` must be set to true. (parameter=top_logprobs)",
+                         "top_logprobs");
+    }
+    if (out.logprobs) count = top;
+  } else {
+    count = find_int(body, "logprobs");
+    out.logprobs = count.has_value();
+  }
+  if (const Json* ids = find_given(body, "logprob_token_ids"); ids != nullptr && !ids->as_array().empty()) {
+    if (!out.logprobs) {
+      return bad_request(
+          "when using `logprob_token_ids`, `logprobs` must be set to true. (parameter=logprob_token_ids)",
+          "logprob_token_ids");
+    }
+    std::vector<TokenId> unused;
+    if (auto error = read_ids(body, "logprob_token_ids", limits.vocab_size, unused)) return error;
+    return bad_request("`logprob_token_ids` is not offered by this server yet; ask for `top_logprobs`",
+                       "logprob_token_ids");
+  }
+  if (count) {
+    if (auto error = check_logprob_count(*count, "sample", "logprobs", options, limits)) return error;
+    out.top_logprobs = static_cast<int32_t>(*count);
+    out.sampling.num_logprobs = out.top_logprobs;
+  }
+  std::optional<int64_t> of_prompt = find_int(body, "prompt_logprobs");
+  if (of_prompt && *of_prompt != 0 && out.stream) {
+    return bad_request("`prompt_logprobs` are not available when `stream=True`. (parameter=prompt_logprobs)",
+                       "prompt_logprobs");
+  }
+  // echo shows the prompt's logprobs too: as many as of the output (chat: at least the tokens' own).
+  if (!of_prompt && out.echo && (endpoint == kChat || count)) of_prompt = count.value_or(0);
+  if (of_prompt) {
+    if (auto error = check_logprob_count(*of_prompt, "prompt", "prompt_logprobs", options, limits)) return error;
+    out.sampling.num_prompt_logprobs = static_cast<int32_t>(*of_prompt);
+  }
+  return std::nullopt;
+}
+
+std::optional<ApiError> read_output_limits(const Json& body, Endpoint endpoint, const ApiOptions& options,
+                                           const SamplingLimits& limits, GenerationParams& out) {
+  constexpr int64_t kCompletionsDefault = 16;
+  out.max_tokens = find_int(body, "max_tokens");
+  if (endpoint == kChat) {
+    if (const auto newer = find_int(body, "max_completion_tokens")) out.max_tokens = newer;
+  } else {
+    if (!out.max_tokens) out.max_tokens = kCompletionsDefault;
+    out.echo_only = out.echo && *out.max_tokens == 0;
+    if (out.echo_only) out.max_tokens = 1;
+  }
+  if (out.max_tokens && *out.max_tokens > limits.max_model_len) {
+    const std::string asked = std::to_string(*out.max_tokens);
+    return bad_parameter("max_tokens=" + asked + " cannot be greater than max_model_len=" +
+                             std::to_string(limits.max_model_len) + ". Please request fewer output tokens.",
+                         "max_tokens", asked);
+  }
+  out.max_tokens_cap = options.sampling.max_new_tokens.value_or(0);
+  out.sampling.tokens_min = clamp_int32(find_int(body, "min_tokens").value_or(0));
+  out.sampling.ignore_eos = get_bool(body, "ignore_eos", false);
+  if (auto error = read_ids(body, "stop_token_ids", limits.vocab_size, out.sampling.stop_token_ids)) return error;
+  if (const Json* stop = find_given(body, "stop")) {
+    for (const Json& text : stop->as_array()) {
+      if (text.as_string().empty()) return bad_request("stop cannot contain an empty string.");
+      out.stop.push_back(text.as_string());
+    }
+  }
+  out.include_stop = get_bool(body, "include_stop_str_in_output", false);
+  return std::nullopt;
+}
+
+std::optional<ApiError> read_stream(const Json& body, const ApiOptions& options, GenerationParams& out) {
+  out.stream = get_bool(body, "stream", false);
+  const Json* given = find_given(body, "stream_options");
+  if (given != nullptr && !given->as_object().empty() && !out.stream) {
+    return bad_request("Stream options can only be defined when `stream=True`. (parameter=stream_options)",
+                       "stream_options");
+  }
+  if (given != nullptr) {
+    out.include_usage = get_bool(*given, "include_usage", false);
+    out.continuous_usage = out.include_usage && get_bool(*given, "continuous_usage_stats", false);
+  }
+  if (options.force_include_usage) out.include_usage = out.continuous_usage = true;
+  out.stream_interval = clamp_int32(find_int(body, "stream_interval").value_or(1));
+  return std::nullopt;
+}
+
+std::optional<ApiError> read_choices(const Json& body, const ApiOptions& options, GenerationParams& out) {
+  const int64_t n = find_int(body, "n").value_or(1);
+  if (n > options.choices_max) {
+    return bad_request("n must be at most " + std::to_string(options.choices_max) + ", got " + std::to_string(n) + '.');
+  }
+  out.n = static_cast<int32_t>(n);
+  if (out.n > 1 && static_cast<double>(out.sampling.temperature) < kGreedyBelow) {
+    return bad_request("n must be 1 when using greedy sampling, got " + std::to_string(n) + '.');
+  }
+  if (const auto seed = find_int(body, "seed"); seed && *seed != -1) {
+    out.seeded = true;
+    out.sampling.seed = static_cast<uint64_t>(*seed);
+  }
+  return std::nullopt;
+}
+
+/// Features that are understood and asked for by their presence, with vLLM's own checks of them first.
+std::optional<ApiError> refuse_unoffered(const Json& body) {
+  if (find_int(body, "thinking_token_budget").value_or(-1) >= 0) {
+    return bad_request("thinking_token_budget is not offered by this server yet", "thinking_token_budget");
+  }
+  if (const Json* ids = find_given(body, "allowed_token_ids")) {
+    if (ids->as_array().empty()) {
+      return bad_parameter("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
+    }
+    return bad_request("`allowed_token_ids` is not offered by this server yet; use `logit_bias`", "allowed_token_ids");
+  }
+  if (const Json* words = find_given(body, "bad_words"); words != nullptr && !words->as_array().empty()) {
+    for (const Json& word : words->as_array()) {
+      if (word.as_string().empty()) return bad_request("bad_words cannot contain an empty string.", "bad_words");
+    }
+    return bad_request("`bad_words` is not offered by this server yet; use `logit_bias`", "bad_words");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ApiError> read_params(const Json& body, Endpoint endpoint, const ApiOptions& options,
+                                    const SamplingLimits& limits, GenerationParams& out) {
+  if (auto error = refuse_unoffered(body)) return error;
+  out.echo = get_bool(body, "echo", false);
+  out.skip_special_tokens = get_bool(body, "skip_special_tokens", true);
+  out.tokens_as_ids = get_bool(body, "return_tokens_as_token_ids", options.return_tokens_as_token_ids);
+  out.return_token_ids = get_bool(body, "return_token_ids", false);
+  out.return_prompt_text = get_bool(body, "return_prompt_text", false);
+  out.priority = clamp_int32(find_int(body, "priority").value_or(0));
+  if (const std::string* salt = find_string(body, "cache_salt")) out.cache_salt = *salt;
+  if (auto error = read_stream(body, options, out)) return error;
+  read_distribution(body, options.sampling, out.sampling);
+  if (auto error = read_output_limits(body, endpoint, options, limits, out)) return error;
+  if (auto error = read_logprobs(body, endpoint, options, limits, out)) return error;
+  if (auto error = read_logit_bias(body, limits.vocab_size, out.sampling)) return error;
+  return read_choices(body, options, out);
+}
+
+std::optional<ApiError> plan_tokens_max(const GenerationParams& params, int64_t prompt_tokens, int64_t max_model_len,
+                                        int32_t& tokens_max) {
+  const std::string limit = std::to_string(max_model_len);
+  if (prompt_tokens == 0) return bad_request("The decoder prompt cannot be empty");
+  if (prompt_tokens > max_model_len) {
+    // "at least": vLLM stops counting there, and clients match these words.
+    const std::string at_least = std::to_string(max_model_len + 1);
+    return bad_parameter("This model's maximum context length is " + limit +
+                             " tokens. However, your prompt contains at " + "least " + at_least +
+                             " input tokens, which exceeds this limit even without any output " +
+                             "tokens. Please reduce the length of the input prompt.",
+                         "input_tokens", at_least);
+  }
+  int64_t room = max_model_len - prompt_tokens;
+  if (params.max_tokens) room = std::min(room, *params.max_tokens);
+  if (params.max_tokens_cap > 0) room = std::min(room, params.max_tokens_cap);
+  if (room < 1) {
+    return bad_parameter("max_tokens must be at least 1, got " + std::to_string(room) + '.', "max_tokens",
+                         std::to_string(room));
+  }
+  if (params.sampling.tokens_min > room) {
+    return bad_request("min_tokens must be less than or equal to max_tokens=" + std::to_string(room) + ", got " +
+                       std::to_string(params.sampling.tokens_min) + '.');
+  }
+  tokens_max = static_cast<int32_t>(room);
+  return std::nullopt;
+}
+
+}  // namespace seraph
