@@ -207,6 +207,9 @@ void Connection::after_write(MonotonicUs now) {
     const std::shared_ptr<ConnectionExchange> exchange = exchange_;
     exchange->drained();
   }
+  if (!input_.empty() && may_parse()) {
+    transport_.request_flush();  // the write made room for the requests that wait
+  }
 }
 
 }  // namespace seraph

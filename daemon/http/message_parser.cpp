@@ -242,6 +242,9 @@ int MessageParser::end_header() {
   if (head_complete_) {
     return 0;
   }
+  if (name_.empty()) {
+    return fail(malformed("a header has no name"));
+  }
   for (char& c : name_) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
