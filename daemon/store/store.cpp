@@ -109,6 +109,12 @@ class SqliteStore final : public Store {
     }
     const auto rows = static_cast<int64_t>(batch_.size());
     Status status = database_->insert(batch_);
+    while (!status.ok() && status.error().code == ErrorCode::kUnavailable &&
+           !stopping_.load(std::memory_order_acquire)) {
+      // Somebody else holds the file, a backup for example: the rows wait, and new ones fill the queue.
+      complain(status.error());
+      status = database_->insert(batch_);
+    }
     if (!status.ok()) {
       rows_dropped_.fetch_add(rows, std::memory_order_relaxed);
       complain(status.error());
@@ -127,7 +133,7 @@ class SqliteStore final : public Store {
   void complain(const Error& error) {
     if (complained_us_ != 0 && now_us() - complained_us_ < kComplainEveryUs) return;
     complained_us_ = now_us();
-    spdlog::warn("request rows are lost: {}", error.text());
+    spdlog::warn("request rows cannot be stored: {}", error.text());
   }
 
   const StoreOptions options_;
