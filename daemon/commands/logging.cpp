@@ -1,7 +1,7 @@
 #include "daemon/commands/logging.h"
 
 #include <spdlog/async.h>
-#include <spdlog/details/os.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 

@@ -13,9 +13,9 @@
 namespace seraph {
 namespace {
 
-constexpr uint64_t kTickMs = 1000;          // while serving: health and statistics
-constexpr uint64_t kShutdownTickMs = 5;     // while requests finish
-constexpr double kFailedTimeoutS = 2;       // for answers after a device failure
+constexpr uint64_t kTickMs = 1000;            // while serving: health and statistics
+constexpr uint64_t kShutdownTickMs = 5;       // while requests finish
+constexpr double kFailedTimeoutS = 2;         // for answers after a device failure
 constexpr MonotonicUs kCancelUs = 2'000'000;  // for cancelled requests to end, after the deadline
 
 /// Before the loop runs there is nothing to finish: a signal ends the process quietly.

@@ -50,8 +50,8 @@ class ServerProcess {
   uv_loop_t loop_ = {};
   uv_async_t engine_events_ = {};  // sent by the engine thread; closed after the engine is gone
   uv_signal_t signals_[2] = {};
-  uv_timer_t tick_ = {};           // shutdown's progress, health and statistics
-  Router router_;                  // constant once the loop runs
+  uv_timer_t tick_ = {};  // shutdown's progress, health and statistics
+  Router router_;         // constant once the loop runs
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Tokenizer> tokenizer_;
@@ -62,7 +62,7 @@ class ServerProcess {
   bool cancelled_ = false;
   bool closing_ = false;
   MonotonicUs deadline_us_ = 0;
-  MonotonicUs stats_us_ = 0;       // when the last statistics line was due
+  MonotonicUs stats_us_ = 0;  // when the last statistics line was due
   EngineStats stats_before_;
 };
 

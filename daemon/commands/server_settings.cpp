@@ -134,7 +134,8 @@ Result<Json> read_generation_config(const Settings& settings, const std::string&
   std::error_code error;
   if (!fs::exists(path, error)) {
     if (source == "auto") return Json();
-    return option_error("--generation-config", fmt::format("{} does not exist", path), "auto, vllm, or a folder with it");
+    return option_error("--generation-config", fmt::format("{} does not exist", path),
+                        "auto, vllm, or a folder with it");
   }
   return Json::parse_file(path);
 }
@@ -151,8 +152,9 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   // Clients of a deployment name the model as they please (the benchmark sends its own path); only names that
   // somebody chose for this server are worth a 404.
   const Origin names_from = settings.at("served-model-name").origin;
-  options.any_model_name = settings.flag("any-model-name") ||
-                           (verb == Verb::kRun && names_from != Origin::kCommandLine && names_from != Origin::kConfigFile);
+  options.any_model_name =
+      settings.flag("any-model-name") ||
+      (verb == Verb::kRun && names_from != Origin::kCommandLine && names_from != Origin::kConfigFile);
   options.model_path = model_dir;
   options.response_role = settings.text("response-role");
   SERAPH_ASSIGN_OR_RETURN(options.chat_template, read_chat_template(settings.text("chat-template")));
@@ -163,8 +165,7 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   options.default_chat_template_kwargs = settings.json("default-chat-template-kwargs");
   options.trust_request_chat_template = settings.flag("trust-request-chat-template");
   SERAPH_ASSIGN_OR_RETURN(const Json file, read_generation_config(settings, model_dir));
-  SERAPH_ASSIGN_OR_RETURN(options.sampling,
-                          merge_sampling_defaults(file, settings.json("override-generation-config")));
+  SERAPH_ASSIGN_OR_RETURN(options.sampling, merge_sampling_defaults(file, settings.json("override-generation-config")));
   options.max_logprobs = settings.number("max-logprobs");
   options.return_tokens_as_token_ids = settings.flag("return-tokens-as-token-ids");
   options.enable_prompt_tokens_details = settings.flag("enable-prompt-tokens-details");

@@ -18,7 +18,7 @@ struct ServerSettings {
   HttpOptions http;
   ApiOptions api;
   std::string tokenizer_dir;
-  std::string db_path;            // "" : no record
+  std::string db_path;  // "" : no record
   double shutdown_timeout_s = 30;
   bool log_stats = true;
   double log_stats_interval_s = 10;
