@@ -1,0 +1,99 @@
+#include "daemon/commands/server_settings.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/commands/web_page.h"
+
+namespace seraph {
+namespace {
+
+class ServerSettingsTest : public ::testing::Test {
+ protected:
+  ServerSettingsTest() : path_(::testing::TempDir() + "seraph_settings_" + std::to_string(getpid())) {
+    std::filesystem::create_directories(path_);
+  }
+  ~ServerSettingsTest() override { std::filesystem::remove_all(path_); }
+
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ + "/" + name) << text;
+    return path_ + "/" + name;
+  }
+  Result<ServerSettings> make(Verb verb, std::vector<std::string> args) const {
+    SERAPH_ASSIGN_OR_RETURN(const Settings settings,
+                            resolve_settings(server_options(verb), verb, Sources{std::move(args), nullptr}));
+    return make_server_settings(verb, settings);
+  }
+
+  const std::string path_;
+};
+
+TEST_F(ServerSettingsTest, RunWithoutAModelServesTheDemo) {
+  const auto settings = make(Verb::kRun, {});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_TRUE(settings->is_demo);
+  EXPECT_TRUE(settings->api.any_model_name);
+  EXPECT_EQ(settings->api.served_model_names, std::vector<std::string>{"model"});
+  EXPECT_EQ(settings->engine.max_model_len_cap, 8192);
+  EXPECT_EQ(settings->engine.dtype, "float16");
+}
+
+TEST_F(ServerSettingsTest, AMissingModelIsAnError) {
+  EXPECT_FALSE(make(Verb::kServe, {}).ok());
+  EXPECT_FALSE(make(Verb::kServe, {"/no/such/folder"}).ok());
+  EXPECT_FALSE(make(Verb::kRun, {"--model", "/no/such/folder"}).ok()) << "the demo is for those who asked for nothing";
+}
+
+TEST_F(ServerSettingsTest, NamesThatWereChosenAreTheOnlyOnes) {
+  const auto run = make(Verb::kRun, {"--model", path_, "--served-model-name", "a", "b"});
+  ASSERT_TRUE(run.ok());
+  EXPECT_FALSE(run->api.any_model_name);
+  const auto serve = make(Verb::kServe, {path_});
+  ASSERT_TRUE(serve.ok());
+  EXPECT_EQ(serve->api.served_model_names, std::vector<std::string>{path_});
+  EXPECT_FALSE(serve->api.any_model_name);
+  EXPECT_EQ(serve->http.host, "127.0.0.1") << "nobody but this machine unless --host says so";
+}
+
+TEST_F(ServerSettingsTest, KeysComeFromFlagsAndFiles) {
+  const std::string file = write("keys", "# comment\nk1\r\n\n  k2  \n");
+  const auto settings = make(Verb::kServe, {path_, "--api-key", "a", "@" + file, "--api-key-file", file});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_EQ(settings->http.api_keys, (std::vector<std::string>{"a", "k1", "k2", "k1", "k2"}));
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key-file", write("empty", "\n")}).ok());
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key", "@/no/such/file"}).ok());
+}
+
+TEST_F(ServerSettingsTest, TemplatesAreFilesOrTexts) {
+  EXPECT_EQ(read_chat_template("{{ x }}").value(), "{{ x }}");
+  EXPECT_EQ(read_chat_template(write("t.jinja", "from file")).value(), "from file");
+  EXPECT_FALSE(read_chat_template("nofile").ok());
+}
+
+TEST_F(ServerSettingsTest, SamplingDefaultsMerge) {
+  write("generation_config.json", R"({"temperature": 0.7, "top_k": 20, "eos_token_id": [1, 2]})");
+  const auto settings = make(Verb::kServe, {path_, "--override-generation-config", R"({"temperature": 0.1})"});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_DOUBLE_EQ(settings->api.sampling.temperature.value(), 0.1);
+  EXPECT_EQ(settings->api.sampling.top_k.value(), 20);
+  EXPECT_FALSE(settings->api.sampling.top_p.has_value());
+  const auto none = make(Verb::kServe, {path_, "--generation-config", "vllm"});
+  EXPECT_FALSE(none->api.sampling.temperature.has_value());
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--override-generation-config", R"({"temperature": "hot"})"}).ok());
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--generation-config", "/no/such"}).ok());
+}
+
+TEST(WebPage, IsAtTheRootWithItsFiles) {
+  Router router;
+  add_web_page(router);
+  EXPECT_NE(router.find("GET", "/").handler, nullptr);
+  EXPECT_EQ(router.find("GET", "/").access, Access::kOpen);
+  EXPECT_NE(router.find("GET", "/chat.js").handler, nullptr);
+  EXPECT_NE(router.find("GET", "/style.css").handler, nullptr);
+}
+
+}  // namespace
+}  // namespace seraph
