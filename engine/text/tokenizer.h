@@ -15,6 +15,17 @@
 
 namespace seraph {
 
+/// One list of ids on its way to text. Text is appended as soon as no later id can change it. One thread at a time.
+class DecodeStream {
+ public:
+  virtual ~DecodeStream() = default;
+  virtual void push(int32_t id, std::string& out) = 0;
+  /// The list ends: appends what was held back, incomplete UTF-8 as U+FFFD.
+  virtual void finish(std::string& out) = 0;
+  /// Forgets what was held back; what follows is not the beginning of the text.
+  virtual void drop_held() = 0;
+};
+
 class Tokenizer {
  public:
   /// Reads tokenizer.json, else tokenizer.model, together with tokenizer_config.json, special_tokens_map.json and
@@ -22,11 +33,14 @@ class Tokenizer {
   static Result<std::unique_ptr<Tokenizer>> load(const std::string& model_dir);
   virtual ~Tokenizer() = default;
 
-  /// Ids of `text` (any bytes; invalid UTF-8 is read as U+FFFD). `add_special_tokens` runs the post-processor (bos, eos);
-  /// `parse_special` false treats the text of special tokens as plain text.
-  virtual std::vector<int32_t> encode(std::string_view text, bool add_special_tokens, bool parse_special = true) const = 0;
+  /// Ids of `text` (any bytes; invalid UTF-8 is read as U+FFFD). `add_special_tokens` runs the post-processor (bos,
+  /// eos); `parse_special` false treats the text of special tokens as plain text.
+  virtual std::vector<int32_t> encode(std::string_view text, bool add_special_tokens,
+                                      bool parse_special = true) const = 0;
   /// The text of the whole list; ids beyond the vocabulary are skipped. Incomplete UTF-8 becomes U+FFFD.
   virtual std::string decode(std::span<const int32_t> ids, bool skip_special_tokens) const = 0;
+  /// The same id by id; the stream borrows the tokenizer.
+  virtual std::unique_ptr<DecodeStream> start_decoding(bool skip_special_tokens) const = 0;
 
   /// One more than the largest id, added tokens included.
   virtual int32_t vocab_size() const = 0;
@@ -39,7 +53,8 @@ class Tokenizer {
   /// tokenizer_config.json's special tokens by name (bos_token, eos_token, ...) as an object of strings, for templates.
   virtual const Json& special_tokens() const = 0;
   /// The chat template's text: chat_template.jinja, else tokenizer_config.json's chat_template (a string, or the list
-  /// form: the entry named "default", and "tool_use" when tools are given), else chat_template.json; "" when there is none.
+  /// form: the entry named "default", and "tool_use" when tools are given), else chat_template.json; "" when there is
+  /// none.
   virtual std::string chat_template(bool with_tools) const = 0;
 };
 
@@ -57,10 +72,7 @@ class Detokenizer {
   void finish(std::string& out);
 
  private:
-  const Tokenizer& tokenizer_;
-  const bool skip_special_tokens_;
-  std::vector<int32_t> window_;   // ids whose text may still change, with enough before them for context
-  size_t context_ = 0;            // of window_: ids that are only context
+  const std::unique_ptr<DecodeStream> stream_;
 };
 
 }  // namespace seraph
