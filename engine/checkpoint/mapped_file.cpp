@@ -45,7 +45,8 @@ Error system_error(const std::string& path, const char* what) {
 }  // namespace
 
 Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& path) {
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Without O_NONBLOCK a pipe of that name would block until somebody writes to it.
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return system_error(path, "open");
   struct stat info = {};
   if (::fstat(fd.get(), &info) != 0) return system_error(path, "stat");

@@ -101,7 +101,8 @@ Status PlainDecoder::allocate_activations() {
   for (const Shape& s : shapes) {
     SERAPH_RETURN_IF_ERROR(allocate(buffers_[s.which], tensors_[s.which], s.rows, s.cols, s.dtype));
   }
-  backend_.plan_scratch(all, std::max({qkv_cols(), int64_t{2} * spec_.intermediate, int64_t{spec_.hidden}}));
+  const int64_t inner = int64_t{2} * spec_.intermediate;
+  backend_.plan_scratch(all, std::max({qkv_cols(), inner, int64_t{spec_.hidden}, int64_t{spec_.vocab_size}}));
   return {};
 }
 

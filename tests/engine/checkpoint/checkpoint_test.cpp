@@ -3,50 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <filesystem>
-#include <fstream>
+
+#include "tests/engine/checkpoint/checkpoint_folder.h"
 
 namespace seraph {
 namespace {
-
-namespace fs = std::filesystem;
-
-class CheckpointFolder : public testing::Test {
- protected:
-  void SetUp() override {
-    dir_ = fs::temp_directory_path() /
-           (std::string("seraph_checkpoint_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(dir_);
-    fs::create_directories(dir_);
-    write("config.json", "{}");
-  }
-  void TearDown() override { fs::remove_all(dir_); }
-
-  void write(const std::string& name, const std::string& text) const { std::ofstream(dir_ / name) << text; }
-
-  /// A safetensors file with the header padded to a multiple of `padding` bytes.
-  void write_tensors(const std::string& name, std::string header, const std::string& data, size_t padding = 8) const {
-    while (header.size() % padding != 0) header += ' ';
-    std::string bytes(8, '\0');
-    for (size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(header.size() >> (8 * i));
-    std::ofstream(dir_ / name, std::ios::binary) << bytes << header << data;
-  }
-
-  Result<std::unique_ptr<Checkpoint>> open() const {
-    return Checkpoint::open(dir_, Checkpoint::Weights::kRequired, true);
-  }
-
-  void expect_refused(ErrorCode code, const std::string& word) const {
-    const auto checkpoint = open();
-    ASSERT_FALSE(checkpoint.ok());
-    EXPECT_EQ(checkpoint.error().code, code);
-    EXPECT_NE(checkpoint.error().text().find(word), std::string::npos) << checkpoint.error().text();
-    EXPECT_NE(checkpoint.error().message.find(dir_.string()), std::string::npos) << checkpoint.error().text();
-    EXPECT_FALSE(checkpoint.error().remedy.empty()) << checkpoint.error().text();
-  }
-
-  fs::path dir_;
-};
 
 const std::string kTwo = R"({"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},)"
                          R"("b":{"dtype":"BF16","shape":[2],"data_offsets":[8,12]}})";
@@ -129,7 +90,7 @@ TEST_F(CheckpointFolder, SaysWhatIsMissing) {
   expect_refused(ErrorCode::kNotFound, "holds no weights");
   write("pytorch_model.bin", "");
   expect_refused(ErrorCode::kUnsupported, "convert them to safetensors");
-  fs::remove(dir_ / "pytorch_model.bin");
+  std::filesystem::remove(dir_ / "pytorch_model.bin");
   write("model.gguf", "");
   expect_refused(ErrorCode::kUnsupported, "GGUF");
   write_tensors("model.safetensors", kTwo, kTwoData.substr(1));
@@ -141,9 +102,9 @@ TEST_F(CheckpointFolder, SaysWhatIsMissing) {
   expect_refused(ErrorCode::kCorrupt, "config.json");
   write("config.json", "[]");
   expect_refused(ErrorCode::kCorrupt, "config.json");
-  fs::remove(dir_ / "config.json");
+  std::filesystem::remove(dir_ / "config.json");
   expect_refused(ErrorCode::kNotFound, "config.json");
-  fs::remove_all(dir_);
+  std::filesystem::remove_all(dir_);
   expect_refused(ErrorCode::kNotFound, "no model folder");
 }
 
@@ -156,37 +117,6 @@ TEST_F(CheckpointFolder, RefusesQuantisedCheckpointsByMethod) {
 
 TEST_F(CheckpointFolder, IgnoresWeightsWhenAsked) {
   EXPECT_TRUE(Checkpoint::open(dir_, Checkpoint::Weights::kIgnored, true).ok());
-}
-
-TEST_F(CheckpointFolder, GenerationDefaultsComeFromTheirFileAndThenFromTheConfig) {
-  write("config.json", R"({"eos_token_id":[7,8],"bos_token_id":1,"pad_token_id":null})");
-  auto defaults = read_generation_defaults(dir_);
-  ASSERT_TRUE(defaults.ok()) << defaults.error().text();
-  EXPECT_EQ(defaults->eos_token_ids, (std::vector<int32_t>{7, 8}));
-  EXPECT_EQ(defaults->bos_token_id, 1);
-  EXPECT_EQ(defaults->pad_token_id, -1);
-  EXPECT_FALSE(defaults->has_temperature || defaults->has_top_p || defaults->has_top_k);
-  write("generation_config.json",
-        R"({"eos_token_id":2,"pad_token_id":3,"temperature":0.6,"top_p":1.0,"top_k":50,"min_p":0.1,
-            "repetition_penalty":1.05,"max_new_tokens":512})");
-  defaults = read_generation_defaults(dir_);
-  ASSERT_TRUE(defaults.ok()) << defaults.error().text();
-  EXPECT_EQ(defaults->eos_token_ids, std::vector<int32_t>{2});
-  EXPECT_EQ(defaults->pad_token_id, 3);
-  EXPECT_TRUE(defaults->has_temperature && defaults->has_min_p && defaults->has_repetition_penalty);
-  EXPECT_FALSE(defaults->has_top_p || defaults->has_top_k) << "Hugging Face's own defaults are no choice";
-  EXPECT_FLOAT_EQ(defaults->temperature, 0.6F);
-  EXPECT_EQ(defaults->max_new_tokens, 512);
-}
-
-TEST_F(CheckpointFolder, BrokenGenerationDefaultsAreNamed) {
-  for (const char* text : {R"({"temperature":"hot"})", R"({"top_p":2})", R"({"top_k":1.5})", R"({"eos_token_id":"x"})",
-                           R"({"eos_token_id":[1,null]})", R"({"repetition_penalty":0})", "{", "{\"top_p\":"}) {
-    write("generation_config.json", text);
-    const auto defaults = read_generation_defaults(dir_);
-    ASSERT_FALSE(defaults.ok()) << text;
-    EXPECT_NE(defaults.error().message.find("generation_config.json"), std::string::npos) << defaults.error().text();
-  }
 }
 
 }  // namespace
