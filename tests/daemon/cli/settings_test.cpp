@@ -221,6 +221,27 @@ TEST_F(TemporaryFolder, BrokenConfigFilesAreErrors) {
             std::string::npos);
 }
 
+TEST(Settings, TheExampleFileExplainsEveryOptionAndIsValid) {
+  std::ifstream file(SERAPH_SOURCE_DIR "/config/seraph.yaml");
+  ASSERT_TRUE(file);
+  std::string set;  // the file with every key in force
+  for (std::string line; std::getline(file, line);) {
+    if (line.size() > 1 && line[0] == '#' && line[1] != ' ') set += line.substr(1) + "\n";
+  }
+  const OptionTable table = server_options(Verb::kServe);
+  const auto assignments = parse_config_text(table, set, "seraph.yaml");
+  ASSERT_TRUE(assignments.ok()) << assignments.error().text();
+  Settings settings(table);
+  for (const Assignment& assignment : *assignments) {
+    const Status status = settings.assign(assignment);
+    EXPECT_TRUE(status.ok()) << status.error().text();
+  }
+  for (const OptionRow* row : table.rows) {
+    if (row->use != OptionUse::kActs || std::string(row->name) == "config") continue;
+    EXPECT_NE(("\n" + set).find("\n" + std::string(row->name) + ": "), std::string::npos) << row->name;
+  }
+}
+
 TEST(Settings, EveryOptionHasOneNameAndAHelpText) {
   const OptionTable table = server_options(Verb::kRun);
   std::map<std::string, int> seen;
