@@ -20,7 +20,8 @@ namespace seraph {
 template <typename T>
 class Ring {
  public:
-  /// Room for at least `slots_min` values: the next power of two.
+  /// Room for at least `slots_min` values: the next power of two from 2 on. (With one slot, "full" and "free for the
+  /// next lap" would be the same ticket.)
   explicit Ring(size_t slots_min) : mask_(round_up(slots_min) - 1), slots_(std::make_unique<Slot[]>(mask_ + 1)) {
     for (uint64_t i = 0; i <= mask_; ++i) slots_[i].ticket.store(i, std::memory_order_relaxed);
   }
@@ -77,7 +78,7 @@ class Ring {
 
   static uint64_t round_up(size_t slots_min) {
     SERAPH_CHECK(slots_min >= 1 && slots_min <= (size_t{1} << 32), "a ring has between 1 and 2^32 slots");
-    uint64_t slots = 1;
+    uint64_t slots = 2;
     while (slots < slots_min) slots *= 2;
     return slots;
   }

@@ -1,4 +1,4 @@
-// A device that is easy to check: its "keys" are a hash of (token, position) stored per KV slot, its "logits" a
+// A device that is easy to check: its "keys" are a hash of all tokens so far, stored per KV slot, its "logits" a
 // hash of every slot that a row attends to, through the block table. A wrong block table, a block given away too
 // early or a stale cache entry therefore changes tokens. Ids drawn by a step stay "on the device" (by sequence
 // slot) until it is collected, so that several steps can be in flight.
@@ -52,10 +52,7 @@ class FakeExecutor final : public StepExecutor {
     const Batch batch = builder_.build(plan);
     tokens_.assign(batch.token_ids.begin(), batch.token_ids.end());
     resolve_pending(plan, batch);
-    for (size_t t = 0; t < tokens_.size(); ++t) {
-      keys_[static_cast<size_t>(batch.slots[t])] =
-          mix(static_cast<uint64_t>(tokens_[t]), static_cast<uint64_t>(batch.positions[t]));
-    }
+    for (size_t s = 0; s < plan.entries.size(); ++s) write_keys(batch, s);
     in_flight_.push_back(sample(plan, batch));
   }
 
@@ -88,13 +85,31 @@ class FakeExecutor final : public StepExecutor {
     }
   }
 
+  size_t slot_of(const Batch& batch, size_t s, int32_t position) const {
+    const size_t table = s * static_cast<size_t>(batch.blocks_stride);
+    const int32_t block = batch.block_tables[table + static_cast<size_t>(position / args_.limits.block_tokens)];
+    return static_cast<size_t>(block * args_.limits.block_tokens + position % args_.limits.block_tokens);
+  }
+
+  /// As in a model, a key depends on everything before it, and, where the limits say so, on the prompt's length.
+  void write_keys(const Batch& batch, size_t s) {
+    const int32_t prompt_tokens = batch.prompt_tokens[s];
+    const bool depends = args_.limits.keys_depend_on_prompt && args_.limits.keys_depend_on_prompt(prompt_tokens);
+    for (auto t = static_cast<size_t>(batch.row_begin[s]); t < static_cast<size_t>(batch.row_begin[s + 1]); ++t) {
+      const int32_t position = batch.positions[t];
+      SERAPH_CHECK(slot_of(batch, s, position) == static_cast<size_t>(batch.slots[t]), "slots follow the block table");
+      const uint64_t root = depends ? static_cast<uint64_t>(prompt_tokens) : 0;
+      const uint64_t before = position > 0 ? keys_[slot_of(batch, s, position - 1)] : root;
+      keys_[static_cast<size_t>(batch.slots[t])] =
+          mix(before, mix(static_cast<uint64_t>(tokens_[t]), static_cast<uint64_t>(position)));
+    }
+  }
+
   uint64_t context_hash(const Batch& batch, size_t s, int32_t row) const {
     uint64_t hash = 7;
     if (!args_.attend) return hash;
     for (int32_t p = 0; p <= batch.positions[static_cast<size_t>(row)]; ++p) {
-      const int32_t block = batch.block_tables[s * static_cast<size_t>(batch.blocks_stride) +
-                                               static_cast<size_t>(p / args_.limits.block_tokens)];
-      hash = mix(hash, keys_[static_cast<size_t>(block * args_.limits.block_tokens + p % args_.limits.block_tokens)]);
+      hash = mix(hash, keys_[slot_of(batch, s, p)]);
     }
     return hash;
   }
