@@ -1,5 +1,6 @@
 #include "engine/engine_load.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -95,7 +96,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   info.block_tokens = options.block_tokens;
   info.prefix_caching = options.enable_prefix_caching;
 
-  const int32_t logit_rows_max = step.max_num_seqs + step.prompt_logit_rows_max;
+  const int32_t logit_rows_max = std::min(step.max_num_seqs + step.prompt_logit_rows_max, step.max_num_batched_tokens);
   SERAPH_ASSIGN_OR_RETURN(model.backend, make_backend(options));
   info.device = model.backend->name();
   SERAPH_ASSIGN_OR_RETURN(model.decoder, Decoder::load({.checkpoint = model.checkpoint.get(),
