@@ -26,6 +26,8 @@ struct TemplateClock {
   int32_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, microsecond = 0;
   /// ISO 8601 without zone ("2024-07-26T10:20:30[.ffffff]"), as `check prompt` takes it.
   static Result<TemplateClock> parse(std::string_view iso);
+  /// The system's local time.
+  static TemplateClock system();
 };
 
 /// A compiled template. Errors say "line L, column C: ...".
