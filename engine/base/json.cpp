@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -132,13 +133,47 @@ size_t utf8_sequence_bytes(std::string_view text, size_t at) {
   return 0;
 }
 
+/// The text with ".0" behind every integer of 19 digits or more: simdjson refuses what 64 bits cannot hold, and config
+/// files do say 1000000000000000019884624838656.
+std::string widen_integers(std::string_view text) {
+  constexpr size_t kDigitsMin = 19;
+  std::string out;
+  out.reserve(text.size() + 16);
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    const size_t begin = i;
+    const auto is_digit = [&](size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+    if (!in_string && is_digit(i)) {
+      while (is_digit(i)) ++i;
+      const bool fraction = begin > 0 && (text[begin - 1] == '.' || text[begin - 1] == '+' || text[begin - 1] == 'e' ||
+                                          text[begin - 1] == 'E');
+      const bool real = i < text.size() && (text[i] == '.' || text[i] == 'e' || text[i] == 'E');
+      out += text.substr(begin, i - begin);
+      if (i - begin >= kDigitsMin && !fraction && !real) out += ".0";
+      continue;
+    }
+    if (in_string && text[i] == '\\') {
+      ++i;  // with what it escapes
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    }
+    i = std::min(i + 1, text.size());
+    out += text.substr(begin, i - begin);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Json> Json::parse(std::string_view text) {
   simdjson::dom::parser parser;
   const simdjson::padded_string padded(text);
   simdjson::dom::element root;
-  if (const auto error = parser.parse(padded).get(root); error != simdjson::SUCCESS) {
+  auto error = parser.parse(padded).get(root);
+  if (error == simdjson::NUMBER_ERROR) {
+    error = parser.parse(simdjson::padded_string(widen_integers(text))).get(root);
+  }
+  if (error != simdjson::SUCCESS) {
     return Error{ErrorCode::kInvalidArgument, std::string("not valid JSON: ") + simdjson::error_message(error)};
   }
   return convert(root);

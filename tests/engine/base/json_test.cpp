@@ -42,6 +42,16 @@ TEST(Json, RefusesBrokenTextAndNamesTheFile) {
   EXPECT_NE(missing.error().message.find("/nonexistent/x.json"), std::string::npos);
 }
 
+TEST(Json, ReadsIntegersOfAnyLengthAsDoubles) {
+  const auto root = Json::parse(
+      R"({"a": [1000000000000000019884624838656, -99999999999999999999], "b": "\"1234567890123456789012"})");
+  ASSERT_TRUE(root.ok()) << root.error().text();
+  EXPECT_EQ(root->find("a")->as_array()[0].as_double(), 1e30);
+  EXPECT_EQ(root->find("a")->as_array()[1].as_double(), -1e20);
+  EXPECT_EQ(root->find("b")->as_string(), "\"1234567890123456789012");
+  EXPECT_FALSE(Json::parse("[1000000000000000019884624838656").ok());
+}
+
 TEST(Json, WritesInvalidUtf8AsReplacementCharacters) {
   std::string out;
   append_json_string(out, "a\xFF\xC3(\xE4\xBD\xA0\"\\\n\x01");
