@@ -56,7 +56,7 @@ class ApiImpl : public Api {
         pool_(args.loop) {
     context_->options = &options_;
     random_ = [this] { return random_engine_(); };
-    services_.engine = args.engine;
+    services_.cancel = [engine = args.engine](RequestId id) { engine->cancel(id); };
     services_.tokenizer = args.tokenizer;
     services_.options = &options_;
     services_.metrics = &metrics_;

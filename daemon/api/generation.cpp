@@ -164,7 +164,7 @@ int Generation::take_token(Sequence& sequence, const Event& event) {
 
 void Generation::finish_sequence(Sequence& sequence, const Event& event, int stop) {
   const GenerationParams& params = prepared_.params;
-  if (stop >= 0 && event.finish == FinishReason::kNone) services_.engine->cancel(sequence.request);
+  if (stop >= 0 && event.finish == FinishReason::kNone) services_.cancel(sequence.request);
   if (stop < 0 && !params.echo_only)
     stop = sequence.text.finish(params.stream ? sequence.pending : sequence.choice.text);
   sequence.choice.finish_reason = stop < 0 && event.finish == FinishReason::kLength ? "length" : "stop";
@@ -273,7 +273,7 @@ void Generation::resume() {
 }
 
 void Generation::cancel_open() {
-  for (const RequestId request : open_requests()) services_.engine->cancel(request);
+  for (const RequestId request : open_requests()) services_.cancel(request);
 }
 
 void Generation::abandon() {

@@ -23,7 +23,7 @@ namespace seraph {
 
 /// What all requests share; constant, outlives them.
 struct GenerationServices {
-  Engine* engine = nullptr;
+  std::function<void(RequestId)> cancel;  // Engine::cancel
   const Tokenizer* tokenizer = nullptr;
   const ApiOptions* options = nullptr;
   ApiMetrics* metrics = nullptr;

@@ -1,0 +1,250 @@
+#include "daemon/api/generation.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace seraph {
+namespace {
+
+class FakeExchange : public Exchange {
+ public:
+  const HttpRequest& request() const override { return request_; }
+  bool open() const override { return !closed && !complete; }
+  void respond(int code, std::string_view, std::string text, std::vector<HttpHeader>) override {
+    status = code;
+    body = std::move(text);
+    complete = true;
+  }
+  void begin_stream(std::vector<HttpHeader>) override { streaming = true; }
+  bool send(std::string_view bytes) override {
+    body += bytes;
+    return room;
+  }
+  void end() override { complete = true; }
+  void on_closed(std::function<void()>) override {}
+  void on_drained(std::function<void()>) override {}
+
+  HttpRequest request_;
+  int status = 0;
+  std::string body;
+  bool streaming = false, complete = false, closed = false, room = true;
+};
+
+class GenerationTest : public testing::Test {
+ protected:
+  GenerationTest()
+      : tokenizer_(std::move(Tokenizer::load(SERAPH_TEST_DATA "/golden/api/model")).value()), metrics_("tiny", {}) {
+    options_.served_model_names = {"tiny"};
+    services_.cancel = [this](RequestId id) { cancelled_.push_back(id); };
+    services_.tokenizer = tokenizer_.get();
+    services_.options = &options_;
+    services_.metrics = &metrics_;
+    services_.fingerprint = "fp";
+    services_.eos_id = 772;
+    prepared_.role = "assistant";
+    prepared_.prompts.push_back({.ids = {1, 2, 3}, .text = "Say", .tokens_max = 10});
+  }
+
+  Generation& make(Endpoint endpoint = kChat) {
+    generation_ = std::make_unique<Generation>(Generation::Args{.services = &services_,
+                                                                .exchange = exchange_,
+                                                                .endpoint = endpoint,
+                                                                .id = "id-1",
+                                                                .prepared = prepared_,
+                                                                .random = [] { return uint64_t{99}; }});
+    for (size_t i = 0; i < generation_->num_sequences(); ++i) {
+      requests_.push_back(generation_->make_request(i, 100 + i));
+    }
+    return *generation_;
+  }
+
+  bool token(const std::string& text, FinishReason finish = FinishReason::kNone, size_t sequence = 0) {
+    Event event;
+    event.id = 100 + sequence;
+    event.token = tokenizer_->encode(text, false).front();
+    event.finish = finish;
+    event.scheduled_us = 1;
+    event.published_us = 2;
+    return generation_->on_event(sequence, event);
+  }
+
+  std::unique_ptr<Tokenizer> tokenizer_;
+  ApiOptions options_;
+  ApiMetrics metrics_;
+  GenerationServices services_;
+  PreparedGeneration prepared_;
+  std::shared_ptr<FakeExchange> exchange_ = std::make_shared<FakeExchange>();
+  std::unique_ptr<Generation> generation_;
+  std::vector<std::unique_ptr<Request>> requests_;
+  std::vector<RequestId> cancelled_;
+};
+
+TEST_F(GenerationTest, WholeAnswerHasTextReasonAndUsage) {
+  make();
+  EXPECT_FALSE(token("The"));
+  EXPECT_TRUE(token("<|im_end|>", FinishReason::kStop));
+  ASSERT_EQ(exchange_->status, 200);
+  const Json body = Json::parse(exchange_->body).value();
+  const Json& choice = body.find("choices")->as_array().front();
+  EXPECT_EQ(choice.find("message")->find("content")->as_string(), "The");
+  EXPECT_EQ(choice.find("finish_reason")->as_string(), "stop");
+  EXPECT_TRUE(choice.find("stop_reason")->is_null());
+  EXPECT_EQ(body.find("usage")->find("completion_tokens")->as_int(), 2);
+  EXPECT_EQ(body.find("usage")->find("total_tokens")->as_int(), 5);
+}
+
+TEST_F(GenerationTest, StreamEventsHaveVllmsKindsInOrder) {
+  prepared_.params.stream = true;
+  prepared_.params.include_usage = true;
+  make();
+  token("The");
+  token(" capital", FinishReason::kLength);
+  generation_->flush();
+  const std::string head = R"(data: {"id":"id-1","object":"chat.completion.chunk","created":)";
+  EXPECT_TRUE(exchange_->streaming);
+  std::vector<std::string> events;
+  for (size_t at = 0; at < exchange_->body.size();) {
+    const size_t end = exchange_->body.find("\n\n", at);
+    events.push_back(exchange_->body.substr(at, end - at));
+    at = end + 2;
+  }
+  ASSERT_EQ(events.size(), 5U);
+  EXPECT_TRUE(events[0].starts_with(head));
+  EXPECT_NE(
+      events[0].find(
+          R"("delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"prompt_token_ids":null,"prompt_text":null})"),
+      std::string::npos);
+  EXPECT_NE(
+      events[1].find(
+          R"("choices":[{"index":0,"delta":{"content":"The"},"logprobs":null,"finish_reason":null,"token_ids":null}]})"),
+      std::string::npos);
+  EXPECT_NE(
+      events[2].find(
+          R"("delta":{"content":" capital"},"logprobs":null,"finish_reason":"length","stop_reason":null,"token_ids":null}]})"),
+      std::string::npos);
+  EXPECT_NE(
+      events[3].find(
+          R"("choices":[],"usage":{"prompt_tokens":3,"total_tokens":5,"completion_tokens":2},"system_fingerprint":"fp"})"),
+      std::string::npos);
+  EXPECT_EQ(events[4], "data: [DONE]");
+  EXPECT_TRUE(exchange_->complete);
+}
+
+TEST_F(GenerationTest, AStopStringCancelsTheRequest) {
+  prepared_.params.stop = {"capital"};
+  make();
+  token("The");
+  EXPECT_TRUE(token(" capital"));
+  EXPECT_EQ(cancelled_, std::vector<RequestId>{100});
+  EXPECT_NE(exchange_->body.find(R"("content":"The ")"), std::string::npos);
+  EXPECT_NE(exchange_->body.find(R"("stop_reason":"capital")"), std::string::npos);
+}
+
+TEST_F(GenerationTest, AnotherEndIdNamesItself) {
+  make(kCompletions);
+  token("<|endoftext|>", FinishReason::kStop);
+  EXPECT_NE(
+      exchange_->body.find("\"stop_reason\":" + std::to_string(tokenizer_->encode("<|endoftext|>", false).front())),
+      std::string::npos)
+      << exchange_->body;
+}
+
+TEST_F(GenerationTest, SeedsOfChoicesFollowTheSeed) {
+  prepared_.params.n = 3;
+  prepared_.params.seeded = true;
+  prepared_.params.sampling.seed = 7;
+  make();
+  EXPECT_EQ(requests_[0]->sampling.seed, 7U);
+  EXPECT_EQ(requests_[2]->sampling.seed, 9U);
+  EXPECT_EQ(requests_[1]->sampling.tokens_max, 10);
+}
+
+TEST_F(GenerationTest, EchoOfCompletionsPutsThePromptFirst) {
+  prepared_.params.stream = true;
+  prepared_.params.echo = true;
+  make(kCompletions);
+  token("The");
+  token(" capital", FinishReason::kLength);
+  generation_->flush();
+  EXPECT_NE(exchange_->body.find(R"("text":"SayThe")"), std::string::npos);
+  EXPECT_NE(exchange_->body.find(R"("prompt_token_ids":[1,2,3])"), std::string::npos);
+}
+
+TEST_F(GenerationTest, AbandoningCancelsEverySequence) {
+  prepared_.params.n = 2;
+  make();
+  token("The");
+  generation_->abandon();
+  EXPECT_EQ(cancelled_, (std::vector<RequestId>{100, 101}));
+  EXPECT_TRUE(token(" capital"));
+  EXPECT_EQ(exchange_->status, 0);
+}
+
+TEST_F(GenerationTest, AnErrorBeforeTheFirstTokenIsAPlainAnswerAndLaterAnEvent) {
+  prepared_.params.stream = true;
+  make();
+  Event event;
+  event.finish = FinishReason::kError;
+  event.error = std::make_unique<std::string>("device lost");
+  generation_->on_event(0, event);
+  EXPECT_EQ(exchange_->status, 500);
+
+  exchange_ = std::make_shared<FakeExchange>();
+  make();
+  token("The");
+  event.error = std::make_unique<std::string>("device lost");
+  generation_->on_event(0, event);
+  generation_->flush();
+  EXPECT_TRUE(exchange_->body.ends_with("\n\ndata: [DONE]\n\n"));
+  EXPECT_NE(exchange_->body.find(R"(data: {"error":{"message":"device lost")"), std::string::npos);
+}
+
+TEST_F(GenerationTest, ASlowReaderHasABoundedBacklog) {
+  prepared_.params.stream = true;
+  options_.stream_backlog_bytes_max = 1000;
+  exchange_->room = false;
+  make();
+  token("The");
+  generation_->flush();
+  const size_t sent = exchange_->body.size();
+  for (int i = 0; i < 100 && !generation_->over(); ++i) {
+    token("The");
+    generation_->flush();
+  }
+  EXPECT_TRUE(generation_->over());
+  EXPECT_EQ(cancelled_, std::vector<RequestId>{100});
+  EXPECT_LT(exchange_->body.size(), sent + 2000);
+}
+
+TEST_F(GenerationTest, BacklogGoesOutWhenTheSocketDrains) {
+  prepared_.params.stream = true;
+  exchange_->room = false;
+  make();
+  token("The");
+  generation_->flush();
+  const size_t sent = exchange_->body.size();
+  token(" capital");
+  generation_->flush();
+  EXPECT_EQ(exchange_->body.size(), sent);
+  exchange_->room = true;
+  generation_->resume();
+  EXPECT_NE(exchange_->body.find(" capital"), std::string::npos);
+}
+
+TEST_F(GenerationTest, StreamIntervalJoinsTokens) {
+  prepared_.params.stream = true;
+  prepared_.params.stream_interval = 2;
+  make();
+  for (int i = 0; i < 5; ++i) token("The");
+  token("The", FinishReason::kLength);
+  generation_->flush();
+  size_t deltas = 0;
+  for (size_t at = 0; (at = exchange_->body.find("\"token_ids\"", at)) != std::string::npos; ++at) ++deltas;
+  EXPECT_EQ(deltas, 8U - 4U);  // the first alone, then pairs, then the rest; prompt_token_ids does not match
+}
+
+}  // namespace
+}  // namespace seraph

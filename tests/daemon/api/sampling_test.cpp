@@ -1,0 +1,129 @@
+#include "daemon/api/sampling.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "daemon/api/body.h"
+
+namespace seraph {
+namespace {
+
+struct Read {
+  std::optional<ApiError> error;
+  GenerationParams params;
+};
+
+Read read(Endpoint endpoint, const std::string& members, const ApiOptions& options = {}) {
+  Json body;
+  Read out;
+  const std::string base = endpoint == kChat ? R"({"messages":[{"role":"user","content":"x"}])" : R"({"prompt":"x")";
+  EXPECT_FALSE(parse_body(base + (members.empty() ? "" : "," + members) + "}", body)) << members;
+  out.error = check_fields(body, endpoint, {});
+  if (!out.error)
+    out.error = read_params(body, endpoint, options, {.vocab_size = 777, .max_model_len = 512}, out.params);
+  return out;
+}
+
+TEST(SamplingTest, DefaultsAreVllms) {
+  const GenerationParams chat = read(kChat, "").params;
+  EXPECT_FLOAT_EQ(chat.sampling.temperature, 1.0F);
+  EXPECT_FALSE(chat.max_tokens);
+  EXPECT_EQ(chat.sampling.num_logprobs, -1);
+  EXPECT_EQ(read(kCompletions, "").params.max_tokens, 16);
+  EXPECT_EQ(read(kCompletions, R"("max_tokens":null)").params.max_tokens, 16);
+}
+
+TEST(SamplingTest, TheCheckpointsDefaultsFillGaps) {
+  ApiOptions options;
+  options.sampling.temperature = 0.7;
+  options.sampling.top_k = 20;
+  options.sampling.max_new_tokens = 10;
+  const GenerationParams params = read(kChat, R"("top_k":5)", options).params;
+  EXPECT_FLOAT_EQ(params.sampling.temperature, 0.7F);
+  EXPECT_EQ(params.sampling.top_k, 5);
+  int32_t tokens_max = 0;
+  EXPECT_FALSE(plan_tokens_max(params, 5, 512, tokens_max));
+  EXPECT_EQ(tokens_max, 10);
+}
+
+TEST(SamplingTest, OutputLimits) {
+  EXPECT_EQ(read(kChat, R"("max_tokens":9,"max_completion_tokens":4)").params.max_tokens, 4);
+  EXPECT_EQ(read(kChat, R"("max_tokens":100000)").error->message,
+            "max_tokens=100000 cannot be greater than max_model_len=512. Please request fewer output tokens. "
+            "(parameter=max_tokens, value=100000)");
+  int32_t tokens_max = 0;
+  const GenerationParams open = read(kChat, "").params;
+  EXPECT_FALSE(plan_tokens_max(open, 21, 512, tokens_max));
+  EXPECT_EQ(tokens_max, 491);
+  EXPECT_FALSE(plan_tokens_max(read(kChat, R"("max_tokens":505)").params, 21, 512, tokens_max));
+  EXPECT_EQ(tokens_max, 491);
+  EXPECT_EQ(plan_tokens_max(open, 512, 512, tokens_max)->message,
+            "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)");
+  EXPECT_EQ(plan_tokens_max(open, 600, 512, tokens_max)->param, "input_tokens");
+  EXPECT_EQ(plan_tokens_max(read(kChat, R"("max_tokens":0)").params, 5, 512, tokens_max)->param, "max_tokens");
+  EXPECT_EQ(plan_tokens_max(read(kChat, R"("max_tokens":12,"min_tokens":13)").params, 5, 512, tokens_max)->message,
+            "min_tokens must be less than or equal to max_tokens=12, got 13.");
+  EXPECT_EQ(plan_tokens_max(open, 0, 512, tokens_max)->message, "The decoder prompt cannot be empty");
+}
+
+TEST(SamplingTest, EchoWithoutOutputRunsOneToken) {
+  const GenerationParams params = read(kCompletions, R"("echo":true,"max_tokens":0)").params;
+  EXPECT_TRUE(params.echo_only);
+  EXPECT_EQ(params.max_tokens, 1);
+}
+
+TEST(SamplingTest, LogprobRules) {
+  EXPECT_EQ(read(kChat, R"("top_logprobs":2)").error->param, "top_logprobs");
+  EXPECT_EQ(read(kChat, R"("logprobs":true,"top_logprobs":21)").error->param, "logprobs");
+  EXPECT_EQ(read(kChat, R"("logprobs":true,"top_logprobs":-1)").error->message,
+            "Requested sample logprobs of 777, which is greater than max allowed: 20 (parameter=logprobs, value=777)");
+  ApiOptions unlimited;
+  unlimited.max_logprobs = -1;
+  EXPECT_EQ(read(kChat, R"("logprobs":true,"top_logprobs":-1)", unlimited).params.sampling.num_logprobs, 777);
+  EXPECT_EQ(read(kChat, R"("logprobs":true)").params.sampling.num_logprobs, 0);
+  EXPECT_EQ(read(kCompletions, R"("logprobs":3)").params.sampling.num_logprobs, 3);
+  EXPECT_EQ(read(kCompletions, R"("logprobs":3,"echo":true)").params.sampling.num_prompt_logprobs, 3);
+  EXPECT_EQ(read(kCompletions, R"("echo":true)").params.sampling.num_prompt_logprobs, -1);
+  EXPECT_EQ(read(kChat, R"("prompt_logprobs":1,"stream":true)").error->param, "prompt_logprobs");
+  EXPECT_FALSE(read(kChat, R"("prompt_logprobs":0,"stream":true)").error);
+}
+
+TEST(SamplingTest, LogitBiasIsClampedAndChecked) {
+  const auto bias = read(kChat, R"("logit_bias":{"5":1000,"7":-3})").params.sampling.logit_bias;
+  ASSERT_EQ(bias.size(), 2U);
+  EXPECT_EQ(bias[0], (std::pair<TokenId, float>(5, 100.0F)));
+  EXPECT_EQ(read(kChat, R"("logit_bias":{"x":1})").error->message,
+            "logit_bias contains key(s) that cannot be converted to integer token IDs: ['x'] (parameter=logit_bias, "
+            "value=['x'])");
+  EXPECT_EQ(read(kChat, R"("logit_bias":{"-1":1})").error->message,
+            "token_id(s) [-1] in logit_bias contain out-of-vocab token ids. Vocabulary size: 777 "
+            "(parameter=logit_bias, value=[-1])");
+}
+
+TEST(SamplingTest, StreamOptions) {
+  EXPECT_EQ(read(kChat, R"("stream_options":{"include_usage":true})").error->param, "stream_options");
+  EXPECT_FALSE(read(kChat, R"("stream_options":{})").error);
+  EXPECT_FALSE(read(kChat, R"("stream":true,"stream_options":{"continuous_usage_stats":true})").params.include_usage);
+  EXPECT_TRUE(read(kChat, R"("stream":true,"stream_options":{"include_usage":true})").params.include_usage);
+  ApiOptions forced;
+  forced.force_include_usage = true;
+  EXPECT_TRUE(read(kChat, R"("stream":true)", forced).params.continuous_usage);
+}
+
+TEST(SamplingTest, ChoicesAndSeeds) {
+  EXPECT_EQ(read(kChat, R"("n":3,"temperature":0)").error->message, "n must be 1 when using greedy sampling, got 3.");
+  EXPECT_TRUE(read(kChat, R"("n":16385)").error);
+  EXPECT_FALSE(read(kChat, R"("seed":-1)").params.seeded);
+  EXPECT_EQ(read(kChat, R"("seed":7)").params.sampling.seed, 7U);
+  EXPECT_EQ(read(kChat, R"("stop":[""])").error->message, "stop cannot contain an empty string.");
+}
+
+TEST(SamplingTest, UnofferedMasksAreRefusedInPlainWords) {
+  EXPECT_EQ(read(kChat, R"("allowed_token_ids":[5])").error->param, "allowed_token_ids");
+  EXPECT_EQ(read(kChat, R"("bad_words":["x"])").error->param, "bad_words");
+  EXPECT_FALSE(read(kChat, R"("bad_words":[],"allowed_token_ids":null)").error);
+}
+
+}  // namespace
+}  // namespace seraph
