@@ -22,10 +22,18 @@ struct Tile {
   F32 sum[R][P];
 };
 
-template <int R, int P>
-inline void multiply_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel) {
+/// Asks for A of the lines that the next group of panels will need at this step.
+template <int A>
+inline void prefetch(const char* ahead, int64_t step) {
+#pragma GCC unroll 8
+  for (int a = 0; a < A; ++a) _mm_prefetch(ahead + (step * A + a) * 64, _MM_HINT_T1);
+}
+
+template <int A, int R, int P>
+inline void multiply_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel, const char* ahead) {
   for (int64_t k = 0; k < job.k; ++k) {
     F32 w[P];
+    prefetch<A>(ahead, k);
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) w[p] = load(reinterpret_cast<const float*>(panel + p * job.panel_bytes) + k * 16);
 #pragma GCC unroll 8
@@ -37,10 +45,11 @@ inline void multiply_f32(Tile<R, P>& tile, const LinearJob& job, const float* x,
   }
 }
 
-template <int R, int P>
-inline void multiply_f16(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel) {
+template <int A, int R, int P>
+inline void multiply_f16(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel, const char* ahead) {
   for (int64_t k = 0; k < job.k; ++k) {
     F32 w[P];
+    if (k % 2 == 0) prefetch<A>(ahead, k / 2);
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
       w[p] = widen_f16(reinterpret_cast<const uint16_t*>(panel + p * job.panel_bytes) + k * 16);
@@ -55,10 +64,12 @@ inline void multiply_f16(Tile<R, P>& tile, const LinearJob& job, const float* x,
 }
 
 /// bf16 weights widen exactly; inputs stay f32.
-template <int R, int P>
-inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel) {
+template <int A, int R, int P>
+inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel,
+                              const char* ahead) {
   for (int64_t k = 0; k + 1 < job.k; k += 2) {
     F32 w[P];
+    prefetch<A>(ahead, k / 2);
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) w[p] = even_bf16(panel + p * job.panel_bytes + k * 32);
 #pragma GCC unroll 8
@@ -90,10 +101,12 @@ inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const floa
 #if SERAPH_ISA_BF16
 inline __m512bh pairs(__m512i bits) { return reinterpret_cast<__m512bh>(bits); }
 
-template <int R, int P>
-inline void multiply_bf16(Tile<R, P>& tile, const LinearJob& job, const uint16_t* x, const char* panel) {
+template <int A, int R, int P>
+inline void multiply_bf16(Tile<R, P>& tile, const LinearJob& job, const uint16_t* x, const char* panel,
+                          const char* ahead) {
   for (int64_t k = 0; k + 1 < job.k; k += 2) {
     __m512bh w[P];
+    prefetch<A>(ahead, k / 2);
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) w[p] = pairs(_mm512_loadu_si512(panel + p * job.panel_bytes + k * 32));
 #pragma GCC unroll 8
@@ -165,8 +178,8 @@ inline void finish_tile(const Tile<R, P>& tile, const LinearJob& job, int64_t ro
   }
 }
 
-template <int R, int P>
-void linear_tile(const LinearJob& job, int64_t row, int64_t panel) {
+template <int A, int R, int P>
+void linear_tile(const LinearJob& job, int64_t row, int64_t panel, const char* ahead) {
   Tile<R, P> tile;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -177,51 +190,73 @@ void linear_tile(const LinearJob& job, int64_t row, int64_t panel) {
   const float* x = static_cast<const float*>(job.x) + row * job.x_stride;
   switch (job.weight_type) {
     case Element::kF32:
-      multiply_f32(tile, job, x, weights);
+      multiply_f32<A>(tile, job, x, weights, ahead);
       break;
     case Element::kF16:
-      multiply_f16(tile, job, x, weights);
+      multiply_f16<A>(tile, job, x, weights, ahead);
       break;
     case Element::kBf16:
 #if SERAPH_ISA_BF16
       if (job.x_type == Element::kBf16) {
-        multiply_bf16(tile, job, static_cast<const uint16_t*>(job.x) + row * job.x_stride, weights);
+        multiply_bf16<A>(tile, job, static_cast<const uint16_t*>(job.x) + row * job.x_stride, weights, ahead);
         break;
       }
 #endif
-      multiply_bf16_f32(tile, job, x, weights);
+      multiply_bf16_f32<A>(tile, job, x, weights, ahead);
       break;
   }
   finish_tile(tile, job, row, panel);
 }
 
-template <int P>
-void linear_group(const LinearJob& job, int64_t panel) {
-  int64_t row = 0;
-  for (; row + kTileRows <= job.rows; row += kTileRows) linear_tile<kTileRows, P>(job, row, panel);
-  switch (job.rows - row) {
+/// `rows` rows, at most kTileRows.
+template <int A, int P>
+void linear_rows(const LinearJob& job, int64_t row, int64_t rows, int64_t panel, const char* ahead) {
+  switch (rows) {
     case 1:
-      return linear_tile<1, P>(job, row, panel);
+      return linear_tile<A, 1, P>(job, row, panel, ahead);
     case 2:
-      return linear_tile<2, P>(job, row, panel);
-#if SERAPH_ISA_AVX512
+      return linear_tile<A, 2, P>(job, row, panel, ahead);
     case 3:
-      return linear_tile<3, P>(job, row, panel);
+      return linear_tile<A, 3, P>(job, row, panel, ahead);
+#if SERAPH_ISA_AVX512
     case 4:
-      return linear_tile<4, P>(job, row, panel);
+      return linear_tile<A, 4, P>(job, row, panel, ahead);
     case 5:
-      return linear_tile<5, P>(job, row, panel);
+      return linear_tile<A, 5, P>(job, row, panel, ahead);
+    case 6:
+      return linear_tile<A, 6, P>(job, row, panel, ahead);
 #endif
     default:
       return;
   }
 }
 
+/// All rows against P panels. The first two passes over the rows fetch the next group, half of it each:
+/// alone, the reads of a pass would wait for the products of the passes before it. A single pass streams by
+/// itself, which the hardware's prefetchers see.
+template <int P>
+void linear_group(const LinearJob& job, int64_t panel, bool last) {
+  const int64_t passes = (job.rows + kTileRows - 1) / kTileRows;
+  const int64_t group_bytes = P * job.panel_bytes;
+  const char* ahead = job.panels + panel * job.panel_bytes + group_bytes;
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    const int64_t row = job.rows * pass / passes;
+    const int64_t rows = job.rows * (pass + 1) / passes - row;
+    if (P == kTilePanels && !last && passes > 1 && pass < 2) {
+      linear_rows<P / 2, P>(job, row, rows, panel, ahead + pass * group_bytes / 2);
+    } else {
+      linear_rows<0, P>(job, row, rows, panel, ahead);
+    }
+  }
+}
+
 void linear(const LinearJob& job, int64_t panel_begin, int64_t panel_end) {
   int64_t panel = panel_begin;
-  for (; panel + kTilePanels <= panel_end; panel += kTilePanels) linear_group<kTilePanels>(job, panel);
-  for (; panel + 2 <= panel_end; panel += 2) linear_group<2>(job, panel);
-  if (panel < panel_end) linear_group<1>(job, panel);
+  for (; panel + kTilePanels <= panel_end; panel += kTilePanels) {
+    linear_group<kTilePanels>(job, panel, panel + 2 * kTilePanels > panel_end);
+  }
+  for (; panel + 2 <= panel_end; panel += 2) linear_group<2>(job, panel, true);
+  if (panel < panel_end) linear_group<1>(job, panel, true);
 }
 
 }  // namespace seraph::cpu::SERAPH_ISA
