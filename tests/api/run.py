@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Starts the server on the tiny checkpoint and runs the official clients against it. Exit 77: clients not installable."""
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODEL = os.path.join(os.path.dirname(HERE), "golden", "api", "model")
+SKIP = 77
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def install_python_client(cache):
+    venv = os.path.join(cache, "venv")
+    if not os.path.exists(os.path.join(venv, "done")):
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([os.path.join(venv, "bin", "pip"), "install", "-q", "openai"], check=True)
+        open(os.path.join(venv, "done"), "w").close()
+    return [os.path.join(venv, "bin", "python"), os.path.join(HERE, "client_py.py")]
+
+
+def install_node_client(cache):
+    folder = os.path.join(cache, "node")
+    os.makedirs(folder, exist_ok=True)
+    if not os.path.exists(os.path.join(folder, "node_modules", "openai")):
+        subprocess.run(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, "openai"], check=True)
+    # A module resolves its imports from where it lies.
+    copy = os.path.join(folder, "client_node.mjs")
+    with open(os.path.join(HERE, "client_node.mjs")) as source, open(copy, "w") as target:
+        target.write(source.read())
+    return ["node", copy]
+
+
+def wait_until_healthy(process, port, log):
+    for _ in range(600):
+        if process.poll() is not None:
+            sys.exit(f"the server ended with {process.returncode}: {open(log.name).read()[-2000:]}")
+        try:
+            if urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+    sys.exit("the server did not become healthy")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("--cache", default=os.path.join(tempfile.gettempdir(), "seraph-api-clients"))
+    parser.add_argument("--only", choices=["py", "node"])
+    args = parser.parse_args()
+    os.makedirs(args.cache, exist_ok=True)
+    clients = []
+    try:
+        if args.only != "node":
+            clients.append(("py", install_python_client(args.cache)))
+        if args.only != "py":
+            clients.append(("node", install_node_client(args.cache)))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"skipped: the clients cannot be installed here ({error})")
+        return SKIP
+    port = free_port()
+    failed = 0
+    with tempfile.NamedTemporaryFile("w", suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [args.binary, "serve", "--model", MODEL, "--served-model-name", "tiny", "--dtype", "float32",
+             "--max-model-len", "512", "--host", "127.0.0.1", "--port", str(port), "--db", folder + "/seraph.db"],
+            stdout=log, stderr=log)
+        try:
+            wait_until_healthy(process, port, log)
+            for name, command in clients:
+                result = subprocess.run(command + [f"http://127.0.0.1:{port}/v1"], timeout=300)
+                print(f"{name}: {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
+                failed += result.returncode != 0
+        finally:
+            process.terminate()
+            if process.wait(40) != 0:
+                print(f"the server ended with {process.returncode}")
+                failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
