@@ -88,6 +88,7 @@ class ApiImpl : public Api {
                         PreparedGeneration prepared);
   bool submit(Generation& generation);
   void retire(const std::shared_ptr<Generation>& generation);
+  void handle_models(Exchange& exchange);
   void health(Exchange& exchange);
 
   const ApiOptions options_;
@@ -118,20 +119,9 @@ void ApiImpl::add_routes(Router& router) {
              [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize); });
   router.add("POST", "/detokenize", Access::kKey,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_detokenize); });
-  router.add("GET", "/v1/models", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
-    exchange->respond(200, kJsonType, models_json(options_, engine_.info(), unix_time_us() / 1'000'000, random_));
-  });
-  router.add("GET", "/v1/models/*", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
-    const std::string& name = exchange->request().path_tail;
-    if (auto card = model_json(name, options_, engine_.info(), unix_time_us() / 1'000'000, random_)) {
-      exchange->respond(200, kJsonType, std::move(*card));
-      return;
-    }
-    const Json body(Json::Object{{"model", Json(name.empty() ? std::string("?") : name)}});
-    ApiOptions strict = options_;
-    strict.any_model_name = false;
-    if (const auto error = check_model(body, strict)) respond_error(*exchange, *error);
-  });
+  for (const char* path : {"/v1/models", "/v1/models/*"}) {
+    router.add("GET", path, Access::kKey, [this](std::shared_ptr<Exchange> exchange) { handle_models(*exchange); });
+  }
   for (const auto& [path, what] : kUnofferedRoutes) {
     router.add("POST", path, Access::kKey, [path = path, what = what](std::shared_ptr<Exchange> exchange) {
       respond_error(*exchange, bad_request(std::string(what) + " not offered by this server yet (" + path + ")"));
@@ -157,6 +147,16 @@ void ApiImpl::add_operational_routes(Router& router) {
     const HttpCounters http = http_counters_ ? http_counters_() : HttpCounters{};
     exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text(engine_.stats(), http));
   });
+}
+
+void ApiImpl::handle_models(Exchange& exchange) {
+  const int64_t created = unix_time_us() / 1'000'000;
+  const std::string& name = exchange.request().path_tail;
+  if (name.empty()) return exchange.respond(200, kJsonType, models_json(options_, engine_.info(), created, random_));
+  if (auto card = model_json(name, options_, engine_.info(), created, random_)) {
+    return exchange.respond(200, kJsonType, std::move(*card));
+  }
+  respond_error(exchange, unknown_model(name, options_));
 }
 
 void ApiImpl::health(Exchange& exchange) { exchange.respond(engine_.healthy(now_us()) ? 200 : 503, "", ""); }

@@ -102,18 +102,21 @@ Result<std::unique_ptr<PrepareContext>> PrepareContext::make(const Tokenizer& to
   return context;
 }
 
+ApiError unknown_model(const std::string& name, const ApiOptions& options) {
+  std::string aliases;
+  for (const std::string& served : options.served_model_names) aliases += (aliases.empty() ? "" : ", ") + served;
+  return ApiError{.status = 404,
+                  .type = "NotFoundError",
+                  .message = "The model `" + name + "` does not exist. Valid aliases: " + aliases + '.',
+                  .param = "model"};
+}
+
 std::optional<ApiError> check_model(const Json& body, const ApiOptions& options) {
   const std::string* name = find_string(body, "model");
   if (name == nullptr || name->empty() || options.any_model_name) return std::nullopt;
-  std::string aliases;
-  for (const std::string& served : options.served_model_names) {
-    if (*name == served) return std::nullopt;
-    aliases += (aliases.empty() ? "" : ", ") + served;
-  }
-  return ApiError{.status = 404,
-                  .type = "NotFoundError",
-                  .message = "The model `" + *name + "` does not exist. Valid aliases: " + aliases + '.',
-                  .param = "model"};
+  const auto& names = options.served_model_names;
+  if (std::find(names.begin(), names.end(), *name) != names.end()) return std::nullopt;
+  return unknown_model(*name, options);
 }
 
 std::optional<ApiError> encode_prompt(std::string_view text, bool add_special_tokens, const PrepareContext& context,

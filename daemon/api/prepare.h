@@ -61,6 +61,7 @@ std::optional<ApiError> render_chat_body(const Json& body, const PrepareContext&
 
 /// 404 for a model name that is not served; null, absent and "" mean the first one.
 std::optional<ApiError> check_model(const Json& body, const ApiOptions& options);
+ApiError unknown_model(const std::string& name, const ApiOptions& options);
 
 /// Tokenizes; ids that the model lacks and texts that cannot fit whatever their tokens are errors.
 std::optional<ApiError> encode_prompt(std::string_view text, bool add_special_tokens, const PrepareContext& context,

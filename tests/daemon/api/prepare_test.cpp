@@ -1,0 +1,114 @@
+#include "daemon/api/prepare.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "daemon/api/tokenize.h"
+
+namespace seraph {
+namespace {
+
+class PrepareTest : public testing::Test {
+ protected:
+  PrepareTest() : tokenizer_(std::move(Tokenizer::load(SERAPH_TEST_DATA "/golden/api/model")).value()) {
+    info_.vocab_size = 777;
+    info_.max_model_len = 512;
+    options_.served_model_names = {"tiny", "tiny-alias"};
+    reload();
+  }
+
+  void reload() { context_ = std::move(PrepareContext::make(*tokenizer_, info_, options_)).value(); }
+
+  std::string prompt(const std::string& members) {
+    PreparedGeneration out;
+    const auto error = prepare_chat(R"({"return_prompt_text":true,"messages":[{"role":"user","content":"Hello"}])" +
+                                        (members.empty() ? "" : "," + members) + "}",
+                                    *context_, out);
+    return error ? "error: " + error->message : out.prompts.front().text;
+  }
+
+  std::unique_ptr<Tokenizer> tokenizer_;
+  EngineInfo info_;
+  ApiOptions options_;
+  std::unique_ptr<PrepareContext> context_;
+};
+
+TEST_F(PrepareTest, ChatIsRenderedAndTokenized) {
+  PreparedGeneration out;
+  ASSERT_FALSE(prepare_chat(R"({"messages":[{"role":"user","content":"Hello"}],"max_tokens":5})", *context_, out));
+  EXPECT_EQ(out.prompts.front().ids.size(), 15U);
+  EXPECT_EQ(out.prompts.front().tokens_max, 5);
+  EXPECT_EQ(out.role, "assistant");
+}
+
+TEST_F(PrepareTest, TemplateArgumentsReachTheTemplate) {
+  const std::string usual = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n";
+  EXPECT_EQ(prompt(""), usual);
+  EXPECT_EQ(prompt(R"("add_generation_prompt":false)"), "<|im_start|>user\nHello<|im_end|>\n");
+  EXPECT_EQ(prompt(R"("reasoning_effort":"none")"), usual + "<think>\n\n</think>\n\n");
+  EXPECT_EQ(prompt(R"("chat_template_kwargs":{"enable_thinking":false})"), usual + "<think>\n\n</think>\n\n");
+  EXPECT_TRUE(prompt(R"("chat_template":"x")").starts_with("error: Chat template is passed"));
+  EXPECT_TRUE(prompt(R"("chat_template_kwargs":{"messages":[]})").starts_with("error: "));
+}
+
+TEST_F(PrepareTest, OwnTemplatesNeedTrust) {
+  options_.trust_request_chat_template = true;
+  options_.default_chat_template_kwargs = Json(Json::Object{{"who", Json("world")}});
+  reload();
+  EXPECT_EQ(prompt(R"("chat_template":"{{ messages[0].content }} {{ who }}")"), "Hello world");
+  EXPECT_TRUE(prompt(R"("chat_template":"{{ nothing.at.all }}")").starts_with("error: "));
+}
+
+TEST_F(PrepareTest, TruncationKeepsTheChosenSide) {
+  const auto ids = [&](const std::string& members) {
+    PreparedGeneration out;
+    EXPECT_FALSE(prepare_completion(R"({"prompt":[1,2,3,4,5])" + members + "}", *context_, out));
+    return out.prompts.front().ids;
+  };
+  EXPECT_EQ(ids(R"(,"truncate_prompt_tokens":2)"), (std::vector<TokenId>{4, 5}));
+  EXPECT_EQ(ids(R"(,"truncate_prompt_tokens":2,"truncation_side":"right")"), (std::vector<TokenId>{1, 2}));
+  EXPECT_EQ(ids(R"(,"truncate_prompt_tokens":9)").size(), 5U);
+}
+
+TEST_F(PrepareTest, BatchesAreLimited) {
+  options_.completion_prompts_max = 2;
+  options_.choices_max = 3;
+  reload();
+  PreparedGeneration out;
+  EXPECT_EQ(prepare_completion(R"({"prompt":["a","b","c"]})", *context_, out)->param, "prompt");
+  EXPECT_EQ(prepare_completion(R"({"prompt":["a","b"],"n":2})", *context_, out)->param, "n");
+}
+
+TEST_F(PrepareTest, EveryModelNameMayBeServed) {
+  PreparedGeneration out;
+  EXPECT_EQ(prepare_completion(R"({"model":"x","prompt":"a"})", *context_, out)->status, 404);
+  EXPECT_FALSE(prepare_completion(R"({"model":"tiny-alias","prompt":"a"})", *context_, out));
+  options_.any_model_name = true;
+  EXPECT_FALSE(prepare_completion(R"({"model":"x","prompt":"a"})", *context_, out));
+}
+
+TEST_F(PrepareTest, HugeTextsAreRefusedWithoutTokenizing) {
+  PreparedGeneration out;
+  const std::string text(30 << 20, 'a');
+  const auto error = prepare_completion("{\"prompt\":\"" + text + "\"}", *context_, out);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->param, "input_tokens");
+}
+
+TEST_F(PrepareTest, TokenizeAnswersTextsAndConversations) {
+  std::string out;
+  ASSERT_FALSE(answer_tokenize(R"({"prompt":"The quick","return_token_strs":true})", *context_, out));
+  const Json body = Json::parse(out).value();
+  EXPECT_EQ(body.find("count")->as_int(), static_cast<int64_t>(body.find("token_strs")->as_array().size()));
+  ASSERT_FALSE(answer_tokenize(R"({"prompt":"a","messages":[{"role":"user","content":"b"}]})", *context_, out));
+  EXPECT_EQ(Json::parse(out)->find("count")->as_int(), 15);
+  EXPECT_TRUE(answer_tokenize("{}", *context_, out)->message.starts_with("2 validation errors:"));
+  ASSERT_FALSE(answer_detokenize(R"({"tokens":[15,20,31,44,999999]})", *context_, out));
+  EXPECT_EQ(out, R"({"prompt":"05@M"})");
+  EXPECT_TRUE(answer_detokenize(R"({"tokens":[8589934592]})", *context_, out));
+}
+
+}  // namespace
+}  // namespace seraph
