@@ -36,6 +36,7 @@ void AddedTokens::freeze(const std::function<void(std::string&)>& normalize) {
     std::string content = tokens_[i].content;
     if (tokens_[i].normalized) normalize(content);
     (tokens_[i].normalized ? normalized_ : raw_).add(content, static_cast<int32_t>(i));
+    tokens_[i].shown = std::move(content);
   }
 }
 

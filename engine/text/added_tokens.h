@@ -20,6 +20,7 @@ struct AddedToken {
   bool lstrip = false, rstrip = false;  // a match swallows the spaces on that side
   bool single_word = false;             // matches only where no word character touches it
   bool normalized = false;              // looked for in normalised text, by its normalised content
+  std::string shown = {};               // what it decodes to: its content, normalised if it is a normalised token
 };
 
 /// A stretch of text: a token (id >= 0), or text between (id -1).

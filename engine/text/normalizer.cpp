@@ -14,6 +14,13 @@
 namespace seraph::text {
 namespace {
 
+// The library's normalisation tables are Unicode 9's: what was given a decomposition later keeps its form.
+bool is_newer_decomposition(char32_t c) {
+  return c == 0x32FF || (c >= 0xA7F2 && c <= 0xA7F4) || c == 0xAB69 || (c >= 0x10781 && c <= 0x107BA) || c == 0x11938 ||
+         (c >= 0x1E030 && c <= 0x1E06D) || (c >= 0x1CCD6 && c <= 0x1CCF9) || c == 0x1F16C ||
+         (c >= 0x1FBF0 && c <= 0x1FBF9);
+}
+
 // Unicode normalisation of a stretch. utf8proc would sort combining marks by swapping neighbours, which a crafted text
 // makes quadratic; here each run of marks is sorted once, and only the linear composing step is utf8proc's.
 void normalize_stretch(std::string_view text, bool compose, bool compat, std::string& out) {
@@ -26,7 +33,7 @@ void normalize_stretch(std::string_view text, bool compose, bool compat, std::st
     utf8proc_int32_t parts[32];
     int boundary = UTF8PROC_BOUNDCLASS_START;
     const utf8proc_ssize_t count = utf8proc_decompose_char(c, parts, 32, options, &boundary);
-    if (count < 1 || count > 32) {
+    if (count < 1 || count > 32 || is_newer_decomposition(static_cast<char32_t>(c))) {
       chars.push_back(c);
     } else {
       chars.insert(chars.end(), parts, parts + count);
@@ -56,7 +63,7 @@ class UnicodeForm final : public Normalizer {
   UnicodeForm(bool compose, bool compat) : compose_(compose), compat_(compat) {}
   // ASCII never changes and never joins what is before it, so only the stretches between are looked at, each with the
   // ASCII character before it, to which a mark may attach.
-  void apply(std::string& text) const override {
+  void apply(std::string& text, bool&) const override {
     if (is_ascii(text)) return;
     const auto ascii = [&](size_t i) { return static_cast<unsigned char>(text[i]) < 0x80; };
     std::string out;
@@ -81,10 +88,13 @@ class UnicodeForm final : public Normalizer {
 class CharMap final : public Normalizer {
  public:
   explicit CharMap(std::function<void(char32_t, std::string&)> rule) : rule_(std::move(rule)) {}
-  void apply(std::string& text) const override {
+  void apply(std::string& text, bool& at_start) const override {
     std::string out;
     out.reserve(text.size());
-    for (size_t pos = 0, length = 0; pos < text.size(); pos += length) rule_(decode_utf8(text, pos, length), out);
+    for (size_t pos = 0, length = 0; pos < text.size(); pos += length) {
+      rule_(decode_utf8(text, pos, length), out);
+      if (out.empty()) at_start = false;
+    }
     text = std::move(out);
   }
 
@@ -115,10 +125,11 @@ void nmt(char32_t c, std::string& out) {
 class Strip final : public Normalizer {
  public:
   Strip(bool left, bool right) : left_(left), right_(right) {}
-  void apply(std::string& text) const override {
+  void apply(std::string& text, bool& at_start) const override {
     size_t begin = 0, end = text.size(), length = 0;
     while (left_ && begin < end && is_space(decode_utf8(text, begin, length))) begin += length;
     while (right_ && end > begin && is_space(decode_utf8(text, previous_char(text, end), length))) end -= length;
+    if (begin > 0) at_start = false;
     text = text.substr(begin, end - begin);
   }
 
@@ -129,7 +140,7 @@ class Strip final : public Normalizer {
 class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
-  void apply(std::string& text) const override {
+  void apply(std::string& text, bool&) const override {
     if (!text.empty()) text.insert(0, prefix_);
   }
 
@@ -140,7 +151,7 @@ class Prepend final : public Normalizer {
 class Replace final : public Normalizer {
  public:
   Replace(TextPattern pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
-  void apply(std::string& text) const override { text = pattern_.replace_all(text, content_); }
+  void apply(std::string& text, bool&) const override { text = pattern_.replace_all(text, content_); }
 
  private:
   const TextPattern pattern_;
@@ -149,13 +160,13 @@ class Replace final : public Normalizer {
 
 class ByteChars final : public Normalizer {
  public:
-  void apply(std::string& text) const override { text = bytes_to_chars(text); }
+  void apply(std::string& text, bool&) const override { text = bytes_to_chars(text); }
 };
 
 class Precompiled final : public Normalizer {
  public:
   explicit Precompiled(PrecompiledCharsmap map) : map_(std::move(map)) {}
-  void apply(std::string& text) const override { text = map_.apply(text); }
+  void apply(std::string& text, bool&) const override { text = map_.apply(text); }
 
  private:
   const PrecompiledCharsmap map_;
@@ -164,8 +175,8 @@ class Precompiled final : public Normalizer {
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<Normalizer>> steps) : steps_(std::move(steps)) {}
-  void apply(std::string& text) const override {
-    for (const auto& step : steps_) step->apply(text);
+  void apply(std::string& text, bool& at_start) const override {
+    for (const auto& step : steps_) step->apply(text, at_start);
   }
 
  private:

@@ -12,8 +12,9 @@ namespace seraph::text {
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  /// Rewrites `text` (valid UTF-8, stays so).
-  virtual void apply(std::string& text) const = 0;
+  /// Rewrites `text` (valid UTF-8, stays so). Clears `at_start` when its first characters are dropped: what is left
+  /// then no longer counts as the beginning of the user's text.
+  virtual void apply(std::string& text, bool& at_start) const = 0;
 };
 
 /// Reads the value of the key "normalizer"; null for null. Errors name the key.

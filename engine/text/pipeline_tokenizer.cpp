@@ -25,7 +25,7 @@ class PipelineTokenizer::Stream final : public DecodeStream {
     const AddedToken* added = tokenizer_.added_.find_id(id);
     if (added != nullptr && added->special && skip_special_tokens_) return;
     if (added == nullptr && !tokenizer_.vocabulary_->has(id)) return;
-    chain_->push(added != nullptr ? std::string_view(added->content) : tokenizer_.vocabulary_->piece(id), out);
+    chain_->push(added != nullptr ? std::string_view(added->shown) : tokenizer_.vocabulary_->piece(id), out);
   }
   void finish(std::string& out) override { chain_->finish(out); }
   void drop_held() override { chain_->drop_held(); }
@@ -46,7 +46,8 @@ PipelineTokenizer::PipelineTokenizer(PipelineParts parts, TokenizerConfig config
       splits_special_tokens_(config_.get_flag("split_special_tokens", false)) {
   for (AddedToken& token : parts.added) added_.add(std::move(token));
   add_config_tokens([&](std::string& content) {
-    if (normalizer_ != nullptr) normalizer_->apply(content);
+    bool at_start = true;
+    if (normalizer_ != nullptr) normalizer_->apply(content, at_start);
   });
   if (!bos_eos_from_config) return;
   const int32_t bos = find_any(config_.token_named("bos_token")), eos = find_any(config_.token_named("eos_token"));
@@ -103,7 +104,7 @@ void PipelineTokenizer::encode_segment(std::string_view text, bool at_start, boo
                                        std::vector<int32_t>& out) const {
   if (normalizer_ != nullptr) {
     scratch.text = text;
-    normalizer_->apply(scratch.text);
+    normalizer_->apply(scratch.text, at_start);
     text = scratch.text;
   }
   if (!added_.has_normalized()) return encode_text(text, at_start, scratch, out);

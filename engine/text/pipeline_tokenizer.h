@@ -60,6 +60,9 @@ Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json, c
 /// vocab.json and merges.txt of a byte-level BPE (Qwen2Tokenizer's pipeline for that class, else GPT-2's).
 Result<std::unique_ptr<Tokenizer>> load_vocab_merges(const std::string& dir, TokenizerConfig config);
 
+/// The named tokens that a class has even when tokenizer_config.json does not mention them; those that the vocabulary
+/// lacks only with `add_missing`.
+void set_class_tokens(TokenizerConfig& config, const Vocabulary& vocabulary, bool add_missing);
 /// The pipeline that transformers gives LlamaTokenizer whatever the file says: Metaspace, byte fallback.
 Result<PipelineParts> make_llama_pipeline(const TokenizerConfig& config, PipelineParts parts);
 /// The same for GemmaTokenizer.

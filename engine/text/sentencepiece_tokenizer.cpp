@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 #include "engine/text/component_spec.h"
 #include "engine/text/pipeline_tokenizer.h"
@@ -69,7 +70,7 @@ class SentencePieceTokenizer final : public TokenizerBase {
       if (const AddedToken* added = tokenizer_.added_.find_id(id)) {
         if (added->special && skip_special_tokens_) return;
         flush_bytes(out);
-        append(added->content, out);
+        append(added->shown, out);
         return;
       }
       if (id < 0 || static_cast<size_t>(id) >= tokenizer_.model_.pieces.size()) return;
@@ -135,7 +136,7 @@ class SentencePieceTokenizer final : public TokenizerBase {
 };
 
 // The merges that a list of pieces implies: every way to split a piece into two others, in the order of the joins' ids.
-void add_merges(const SentencePieceModel& model, const Vocabulary& vocabulary, BpeModel& bpe) {
+void add_merges(const Vocabulary& vocabulary, BpeModel& bpe) {
   struct Merge {
     int32_t joined, left, right;
     uint32_t left_chars, right_chars;
@@ -160,7 +161,6 @@ void add_merges(const SentencePieceModel& model, const Vocabulary& vocabulary, B
   });
   bpe.reserve_merges(merges.size());
   for (const Merge& merge : merges) bpe.add_merge(vocabulary.piece(merge.left), vocabulary.piece(merge.right));
-  static_cast<void>(model);
 }
 
 Result<std::unique_ptr<Tokenizer>> convert(const SentencePieceModel& model, std::unique_ptr<Vocabulary> vocabulary,
@@ -169,22 +169,15 @@ Result<std::unique_ptr<Tokenizer>> convert(const SentencePieceModel& model, std:
   PipelineParts parts;
   parts.vocabulary = std::move(vocabulary);
   BpeOptions options{.byte_fallback = true, .fuse_unk = true};
+  set_class_tokens(config, *parts.vocabulary, true);
   if (gemma) {
-    config.set_default_token("unk_token", "<unk>");
-    config.set_default_token("bos_token", "<bos>");
-    config.set_default_token("eos_token", "<eos>");
-    config.set_default_token("pad_token", "<pad>");
-    config.set_default_token("mask_token", "<mask>");
     options.unk_token = config.token_named("unk_token");
     SERAPH_ASSIGN_OR_RETURN(parts, make_gemma_pipeline(std::move(parts)));
   } else {
-    config.set_default_token("unk_token", "<unk>");
-    config.set_default_token("bos_token", "<s>");
-    config.set_default_token("eos_token", "</s>");
     SERAPH_ASSIGN_OR_RETURN(parts, make_llama_pipeline(config, std::move(parts)));
   }
   auto bpe = std::make_unique<BpeModel>(*parts.vocabulary, options);
-  add_merges(model, *parts.vocabulary, *bpe);
+  add_merges(*parts.vocabulary, *bpe);
   parts.model = std::move(bpe);
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const SentencePieceModel::Piece& piece = model.pieces[id];

@@ -1,7 +1,8 @@
 // Pipelines that transformers builds from a class instead of reading them: LlamaTokenizer, GemmaTokenizer, and the
 // byte-level vocabularies that come as vocab.json and merges.txt.
 #include <fstream>
-#include <sstream>
+#include <span>
+#include <utility>
 
 #include "engine/text/component_spec.h"
 #include "engine/text/pipeline_tokenizer.h"
@@ -53,6 +54,22 @@ Result<std::unique_ptr<Vocabulary>> read_vocab_json(const std::string& path) {
 }
 
 }  // namespace
+
+void set_class_tokens(TokenizerConfig& config, const Vocabulary& vocabulary, bool add_missing) {
+  using Default = std::pair<std::string_view, std::string_view>;
+  static constexpr Default kLlama[] = {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  static constexpr Default kGemma[] = {{"unk_token", "<unk>"},
+                                       {"bos_token", "<bos>"},
+                                       {"eos_token", "<eos>"},
+                                       {"pad_token", "<pad>"},
+                                       {"mask_token", "<mask>"}};
+  std::span<const Default> defaults;
+  if (config.tokenizer_class == "LlamaTokenizer") defaults = kLlama;
+  if (config.tokenizer_class == "GemmaTokenizer") defaults = kGemma;
+  for (const auto& [name, content] : defaults) {
+    if (add_missing || vocabulary.find(content) >= 0) config.set_default_token(name, content);
+  }
+}
 
 Result<PipelineParts> make_llama_pipeline(const TokenizerConfig& config, PipelineParts parts) {
   const bool prefix = config.get_flag("add_prefix_space", true);

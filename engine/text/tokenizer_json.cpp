@@ -228,6 +228,7 @@ Result<std::unique_ptr<Tokenizer>> build(const dom::object& root, TokenizerConfi
     SERAPH_ASSIGN_OR_RETURN(parts, make_llama_pipeline(config, std::move(parts)));
   }
   SERAPH_RETURN_IF_ERROR(read_model(model, type, llama, parts));
+  set_class_tokens(config, *parts.vocabulary, false);
   SERAPH_ASSIGN_OR_RETURN(parts.added, read_added(root, *parts.vocabulary));
   if (parts.vocabulary->size() == 0 && parts.added.empty()) return corrupt("model.vocab is empty");
   return std::unique_ptr<Tokenizer>(std::make_unique<PipelineTokenizer>(std::move(parts), std::move(config), false));

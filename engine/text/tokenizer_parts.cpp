@@ -38,7 +38,7 @@ std::string TokenizerBase::decode(std::span<const int32_t> ids, bool skip_specia
 
 std::string_view TokenizerBase::piece(int32_t id) const {
   const AddedToken* added = added_.find_id(id);
-  return added != nullptr ? std::string_view(added->content) : vocabulary_->piece(id);
+  return added != nullptr ? std::string_view(added->shown) : vocabulary_->piece(id);
 }
 
 int32_t TokenizerBase::find_any(std::string_view content) const {

@@ -3,7 +3,9 @@
 #include <simdjson.h>
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace seraph::text {
 namespace {
@@ -74,6 +76,103 @@ uint16_t class_of_category(utf8proc_category_t category) {
     default:
       return 0;
   }
+}
+
+// Characters of Unicode 15.1 and 16, which distributions' utf8proc does not know yet: the regular expressions that
+// published tokenizers were made with do. Sorted; consulted only for what utf8proc calls unassigned.
+struct LaterClass {
+  uint32_t first, last;
+  uint16_t cls;
+};
+constexpr uint16_t kOther = kLetter | kUpperLike | kLowerLike, kUpper = kLetter | kUpperLike,
+                   kLower = kLetter | kLowerLike, kMc = kMark | kUpperLike | kLowerLike, kMn = kMc | kNonspacing;
+constexpr LaterClass kLaterClasses[] = {
+    {0x897, 0x897, kMn},
+    {0x1B4E, 0x1B4F, kPunctuation},
+    {0x1B7F, 0x1B7F, kPunctuation},
+    {0x1C89, 0x1C89, kUpper},
+    {0x1C8A, 0x1C8A, kLower},
+    {0x2427, 0x2429, kSymbol},
+    {0x2FFC, 0x2FFF, kSymbol},
+    {0x31E4, 0x31E5, kSymbol},
+    {0x31EF, 0x31EF, kSymbol},
+    {0xA7CB, 0xA7CC, kUpper},
+    {0xA7CD, 0xA7CD, kLower},
+    {0xA7DA, 0xA7DA, kUpper},
+    {0xA7DB, 0xA7DB, kLower},
+    {0xA7DC, 0xA7DC, kUpper},
+    {0x105C0, 0x105F3, kOther},
+    {0x10D40, 0x10D49, kNumber},
+    {0x10D4A, 0x10D4F, kOther},
+    {0x10D50, 0x10D65, kUpper},
+    {0x10D69, 0x10D6D, kMn},
+    {0x10D6E, 0x10D6E, kPunctuation},
+    {0x10D6F, 0x10D6F, kOther},
+    {0x10D70, 0x10D85, kLower},
+    {0x10D8E, 0x10D8F, kSymbol},
+    {0x10EC2, 0x10EC4, kOther},
+    {0x10EFC, 0x10EFC, kMn},
+    {0x11380, 0x11389, kOther},
+    {0x1138B, 0x1138B, kOther},
+    {0x1138E, 0x1138E, kOther},
+    {0x11390, 0x113B5, kOther},
+    {0x113B7, 0x113B7, kOther},
+    {0x113B8, 0x113BA, kMc},
+    {0x113BB, 0x113C0, kMn},
+    {0x113C2, 0x113C2, kMc},
+    {0x113C5, 0x113C5, kMc},
+    {0x113C7, 0x113CA, kMc},
+    {0x113CC, 0x113CD, kMc},
+    {0x113CE, 0x113CE, kMn},
+    {0x113CF, 0x113CF, kMc},
+    {0x113D0, 0x113D0, kMn},
+    {0x113D1, 0x113D1, kOther},
+    {0x113D2, 0x113D2, kMn},
+    {0x113D3, 0x113D3, kOther},
+    {0x113D4, 0x113D5, kPunctuation},
+    {0x113D7, 0x113D8, kPunctuation},
+    {0x113E1, 0x113E2, kMn},
+    {0x116D0, 0x116E3, kNumber},
+    {0x11BC0, 0x11BE0, kOther},
+    {0x11BE1, 0x11BE1, kPunctuation},
+    {0x11BF0, 0x11BF9, kNumber},
+    {0x11F5A, 0x11F5A, kMn},
+    {0x13460, 0x143FA, kOther},
+    {0x16100, 0x1611D, kOther},
+    {0x1611E, 0x16129, kMn},
+    {0x1612A, 0x1612C, kMc},
+    {0x1612D, 0x1612F, kMn},
+    {0x16130, 0x16139, kNumber},
+    {0x16D40, 0x16D6C, kOther},
+    {0x16D6D, 0x16D6F, kPunctuation},
+    {0x16D70, 0x16D79, kNumber},
+    {0x18CFF, 0x18CFF, kOther},
+    {0x1CC00, 0x1CCEF, kSymbol},
+    {0x1CCF0, 0x1CCF9, kNumber},
+    {0x1CD00, 0x1CEB3, kSymbol},
+    {0x1E5D0, 0x1E5ED, kOther},
+    {0x1E5EE, 0x1E5EF, kMn},
+    {0x1E5F0, 0x1E5F0, kOther},
+    {0x1E5F1, 0x1E5FA, kNumber},
+    {0x1E5FF, 0x1E5FF, kPunctuation},
+    {0x1F8B2, 0x1F8BB, kSymbol},
+    {0x1F8C0, 0x1F8C1, kSymbol},
+    {0x1FA89, 0x1FA89, kSymbol},
+    {0x1FA8F, 0x1FA8F, kSymbol},
+    {0x1FABE, 0x1FABE, kSymbol},
+    {0x1FAC6, 0x1FAC6, kSymbol},
+    {0x1FADC, 0x1FADC, kSymbol},
+    {0x1FADF, 0x1FADF, kSymbol},
+    {0x1FAE9, 0x1FAE9, kSymbol},
+    {0x1FBCB, 0x1FBEF, kSymbol},
+    {0x2EBF0, 0x2EE5D, kOther},
+};
+
+uint16_t later_class(char32_t c) {
+  const auto* end = std::end(kLaterClasses);
+  const auto* entry = std::lower_bound(std::begin(kLaterClasses), end, c,
+                                       [](const LaterClass& range, char32_t value) { return range.last < value; });
+  return entry != end && c >= entry->first ? entry->cls : 0;
 }
 
 constexpr uint16_t ascii_class(unsigned char c) {
@@ -183,7 +282,8 @@ void finish_lossy(std::string& pending, std::string& out) {
 uint16_t char_class(char32_t c) {
   if (c < 0x80) return kAsciiClass[c];
   if (is_space(c)) return kSpace;
-  return class_of_category(utf8proc_category(static_cast<utf8proc_int32_t>(c)));
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return category == UTF8PROC_CATEGORY_CN ? later_class(c) : class_of_category(category);
 }
 
 bool is_word_char(char32_t c) {
