@@ -231,18 +231,21 @@ void linear_rows(const LinearJob& job, int64_t row, int64_t rows, int64_t panel,
   }
 }
 
-/// All rows against P panels. The first two passes over the rows fetch the next group, half of it each:
-/// alone, the reads of a pass would wait for the products of the passes before it. A single pass streams by
-/// itself, which the hardware's prefetchers see.
+/// All rows against P panels, while the next P are fetched, over the first two passes if there are several:
+/// alone, the reads of a pass would wait for the products of the passes before it.
 template <int P>
 void linear_group(const LinearJob& job, int64_t panel, bool last) {
   const int64_t passes = (job.rows + kTileRows - 1) / kTileRows;
   const int64_t group_bytes = P * job.panel_bytes;
   const char* ahead = job.panels + panel * job.panel_bytes + group_bytes;
+  if (P == kTilePanels && !last && passes == 1) {
+    linear_rows<P, P>(job, 0, job.rows, panel, ahead);
+    return;
+  }
   for (int64_t pass = 0; pass < passes; ++pass) {
     const int64_t row = job.rows * pass / passes;
     const int64_t rows = job.rows * (pass + 1) / passes - row;
-    if (P == kTilePanels && !last && passes > 1 && pass < 2) {
+    if (P == kTilePanels && !last && pass < 2) {
       linear_rows<P / 2, P>(job, row, rows, panel, ahead + pass * group_bytes / 2);
     } else {
       linear_rows<0, P>(job, row, rows, panel, ahead);
