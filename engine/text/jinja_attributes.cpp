@@ -40,7 +40,7 @@ Value number_attr(const Value& value, std::string_view name) {
 }
 
 Value bound_method(Heap& heap, const BuiltinEntry& method, const Value& self) {
-  return Value(Type::kFunction, new FunctionObject(&heap, method.name, method.call, self));
+  return Value(Type::kFunction, make_object<FunctionObject>(&heap, method.name, method.call, self));
 }
 
 }  // namespace

@@ -43,6 +43,8 @@ class Params {
 
 /// An int (or bool) argument as int64; fails with Python's TypeError, or when it is beyond 64 bits.
 int64_t to_index(const Value& value);
+/// The number in a text of decimal digits. REQUIRES: fewer than 19 of them.
+Value digits_value(std::string_view digits);
 
 // Shared by filters, tests and operators (each is in the file named after its subject).
 Value add(Interpreter& in, const Value& a, const Value& b);  // jinja_arithmetic.cpp

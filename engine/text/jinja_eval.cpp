@@ -110,7 +110,7 @@ std::vector<Value> Interpreter::eval_items(const Nodes& nodes) {
 }
 
 Value Interpreter::eval_dict(const Node& node) {
-  auto* dict = new DictObject(&heap_);
+  auto* dict = make_object<DictObject>(&heap_);
   Value out(Type::kDict, dict);
   for (size_t i = 0; i < node.items.size(); i += 2) {
     const Value key = eval(*node.items[i]);
@@ -239,7 +239,7 @@ Value Interpreter::call_macro(const Value& callee, Args& args) {
   const Node& node = macro.node;
   if (++calls_ > limits_.depth_max)
     fail("RecursionError: macros are nested more than " + std::to_string(limits_.depth_max) + " deep");
-  const Ref<Frame> inner(new Frame(&heap_, macro.outer, static_cast<size_t>(node.num_slots)));
+  const Ref<Frame> inner(make_object<Frame>(&heap_, macro.outer, static_cast<size_t>(node.num_slots)));
   const Ref<Frame> saved = frame_;
   frame_ = inner;
   enter(node.scope);
@@ -263,7 +263,7 @@ Value Interpreter::call_macro(const Value& callee, Args& args) {
     inner->slots[static_cast<size_t>(node.caller_slot)] = std::move(caller);
   }
   if (node.kwargs_slot >= 0) {
-    auto* rest = new DictObject(&heap_);
+    auto* rest = make_object<DictObject>(&heap_);
     const Value rest_holder(Type::kDict, rest);
     for (auto& [name, value] : args.keyword) rest->set(str(name), std::move(value));
     inner->slots[static_cast<size_t>(node.kwargs_slot)] = rest_holder;

@@ -185,7 +185,7 @@ Value filter_format(Interpreter& in, const Value& value, Args& args) {
   }
   const Value text = soft_str(in, value);
   if (args.keyword.empty()) return format_percent(in, text, make_tuple(in.heap(), std::move(args.positional)));
-  auto* dict = new DictObject(&in.heap());
+  auto* dict = make_object<DictObject>(&in.heap());
   const Value holder(Type::kDict, dict);
   for (auto& [name, item] : args.keyword) dict->set(in.str(name), std::move(item));
   return format_percent(in, text, holder);

@@ -1,5 +1,6 @@
 // str.format, the format specification and the % operator.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -254,8 +255,7 @@ class Formatter {
       const std::string_view part = name.substr(at + 1, close - at - 1);
       if (part.empty()) fail("ValueError: Empty attribute in format string");
       const bool number = !attribute && part.find_first_not_of("0123456789") == part.npos && part.size() < 18;
-      const Value key =
-          number ? Value(static_cast<int64_t>(std::stoll(std::string(part)))) : in_.str(std::string(part));
+      const Value key = number ? digits_value(part) : in_.str(std::string(part));
       value = attribute ? in_.get_attr(value, key) : in_.get_item(value, key);
       at = attribute ? close : close + 1;
     }
@@ -269,8 +269,12 @@ class Formatter {
         fail("ValueError: cannot switch between manual and automatic field numbering in a format");
       }
       manual_ = manual_ || number;
-      const size_t index =
-          number ? (name.size() > 6 ? SIZE_MAX : static_cast<size_t>(std::stoul(std::string(name)))) : automatic_++;
+      size_t index = SIZE_MAX;
+      if (name.empty()) {
+        index = automatic_++;
+      } else {
+        std::from_chars(name.data(), name.data() + name.size(), index);
+      }
       if (index >= args_.positional.size()) {
         fail("IndexError: Replacement index " + std::to_string(index) + " out of range for positional args tuple");
       }

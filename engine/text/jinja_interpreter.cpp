@@ -52,7 +52,7 @@ uint64_t Interpreter::next_random() {
 std::string Interpreter::run() {
   std::string out;
   out_ = &out;
-  frame_ = Ref<Frame>(new Frame(&heap_, {}, static_cast<size_t>(program_.num_slots)));
+  frame_ = Ref<Frame>(make_object<Frame>(&heap_, Ref<Frame>(), static_cast<size_t>(program_.num_slots)));
   enter(program_.scope);
   exec(program_.body);
   return out;
@@ -70,7 +70,7 @@ Value Interpreter::resolve(const std::string& name) {
   }
   if (const Json* value = context_.find(name)) return make_json(heap_, *value);
   if (const BuiltinEntry* global = find_global(name)) {
-    return Value(Type::kFunction, new FunctionObject(&heap_, global->name, global->call, Value()));
+    return Value(Type::kFunction, make_object<FunctionObject>(&heap_, global->name, global->call, Value()));
   }
   return {};
 }
@@ -189,7 +189,7 @@ Interpreter::Flow Interpreter::exec_for(const Node& node) {
   if (!node.recursive) return run_loop(node, std::move(iterable), {}, 0);
   Args args;
   args.positional.push_back(std::move(iterable));
-  auto* loop = new LoopObject(&heap_, make_list(heap_, {}));
+  auto* loop = make_object<LoopObject>(&heap_, make_list(heap_, {}));
   const Value start(Type::kLoop, loop);
   loop->recursive_node = &node;
   loop->outer = frame_;
@@ -214,7 +214,7 @@ Interpreter::Flow Interpreter::run_loop(const Node& node, Value iterable, Ref<Fr
       frame_ = saved;
       return found;
     };
-    iterable = Value(Type::kGenerator, new GeneratorObject(&heap_, next, "generator"));
+    iterable = Value(Type::kGenerator, make_object<GeneratorObject>(&heap_, next, "generator"));
   }
   bool none_finished = true;
   const auto body = [&](const Value& item) {
@@ -227,7 +227,7 @@ Interpreter::Flow Interpreter::run_loop(const Node& node, Value iterable, Ref<Fr
   };
   Value item;
   if (node.loop_ref.slot >= 0) {
-    auto* loop = new LoopObject(&heap_, std::move(iterable));
+    auto* loop = make_object<LoopObject>(&heap_, std::move(iterable));
     const Value holder(Type::kLoop, loop);
     loop->depth0 = depth0;
     loop->recursive_node = node.recursive ? &node : nullptr;
@@ -264,7 +264,7 @@ Value Interpreter::call_recursive_loop(const Value& value, Args& args) {
   std::string text;
   std::string* const saved_out = std::exchange(out_, &text);
   const Ref<Frame> saved_frame =
-      std::exchange(frame_, Ref<Frame>(new Frame(&heap_, outer, static_cast<size_t>(node.num_slots))));
+      std::exchange(frame_, Ref<Frame>(make_object<Frame>(&heap_, outer, static_cast<size_t>(node.num_slots))));
   run_loop(node, std::move(args.positional.front()), outer, depth0);
   frame_ = saved_frame;
   out_ = saved_out;
@@ -335,7 +335,7 @@ void Interpreter::exec_block(const Node& node) {
     if (!slot(ref).is_missing()) exported_.emplace_back(name, slot(ref));
   }
   const Ref<Frame> saved =
-      std::exchange(frame_, Ref<Frame>(new Frame(&heap_, {}, static_cast<size_t>(node.num_slots))));
+      std::exchange(frame_, Ref<Frame>(make_object<Frame>(&heap_, Ref<Frame>(), static_cast<size_t>(node.num_slots))));
   enter(node.scope);
   exec(node.body);
   frame_ = saved;

@@ -98,7 +98,7 @@ class Interpreter {
   Value resolve(const std::string& name);
   Frame& frame_at(int32_t hops);
   Value& slot(SlotRef ref) { return frame_at(ref.hops).slots[static_cast<size_t>(ref.slot)]; }
-  Value make_macro(const Node& node) { return Value(Type::kMacro, new MacroObject(&heap_, node, frame_)); }
+  Value make_macro(const Node& node) { return Value(Type::kMacro, make_object<MacroObject>(&heap_, node, frame_)); }
   Value call_macro(const Value& macro, Args& args);
   Value call_recursive_loop(const Value& loop, Args& args);
 

@@ -22,7 +22,7 @@ const BuiltinEntry* find_in(std::span<const BuiltinEntry> table, std::string_vie
 template <ViewKind kKind>
 Value dict_view(Interpreter& in, const Value& self, Args& args) {
   const Params params("dict view", args, {});
-  return Value(Type::kView, new ViewObject(&in.heap(), Ref<DictObject>(&self.as<DictObject>()), kKind));
+  return Value(Type::kView, make_object<ViewObject>(&in.heap(), Ref<DictObject>(&self.as<DictObject>()), kKind));
 }
 
 Value dict_get(Interpreter&, const Value& self, Args& args) {
@@ -32,7 +32,7 @@ Value dict_get(Interpreter&, const Value& self, Args& args) {
 }
 
 Value copy_dict(Interpreter& in, DictObject& source) {
-  auto* dict = new DictObject(&in.heap());
+  auto* dict = make_object<DictObject>(&in.heap());
   Value out(Type::kDict, dict);
   in.count_steps(static_cast<int64_t>(source.entries().size() / 8));
   for (const auto& [key, value] : source.entries()) dict->set(key, value);
@@ -46,7 +46,7 @@ Value dict_copy(Interpreter& in, const Value& self, Args& args) {
 
 Value dict_fromkeys(Interpreter& in, const Value&, Args& args) {
   const Params params("fromkeys", args, {"iterable", "value"}, 1);
-  auto* dict = new DictObject(&in.heap());
+  auto* dict = make_object<DictObject>(&in.heap());
   Value out(Type::kDict, dict);
   Iterator iterator(in.heap(), params[0]);
   for (Value key; iterator.next(key);) {
@@ -205,7 +205,7 @@ Value global_range(Interpreter& in, const Value&, Args& args) {
   if (std::llabs(start) > kFarthest || std::llabs(stop) > kFarthest || std::llabs(step) > kFarthest) {
     fail("OverflowError: range() bounds are limited to 2**40");
   }
-  auto* range = new RangeObject(&in.heap(), start, stop, step);
+  auto* range = make_object<RangeObject>(&in.heap(), start, stop, step);
   Value out(Type::kRange, range);
   if (range->size() > kRangeMax) {
     fail("OverflowError: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
@@ -214,7 +214,7 @@ Value global_range(Interpreter& in, const Value&, Args& args) {
 }
 
 Value global_dict(Interpreter& in, const Value&, Args& args) {
-  auto* dict = new DictObject(&in.heap());
+  auto* dict = make_object<DictObject>(&in.heap());
   Value out(Type::kDict, dict);
   if (args.positional.size() > 1)
     fail("TypeError: dict expected at most 1 argument, got " + std::to_string(args.positional.size()));
@@ -238,7 +238,7 @@ Value global_dict(Interpreter& in, const Value&, Args& args) {
 
 Value global_namespace(Interpreter& in, const Value& self, Args& args) {
   const Value members = global_dict(in, self, args);
-  auto* space = new NamespaceObject(&in.heap());
+  auto* space = make_object<NamespaceObject>(&in.heap());
   Value out(Type::kNamespace, space);
   for (const auto& [key, value] : members.as<DictObject>().entries()) {
     if (key.is_str() && str_of(key).starts_with('_')) {
@@ -301,12 +301,12 @@ Value global_strftime_now(Interpreter& in, const Value&, Args& args) {
 
 Value global_cycler(Interpreter& in, const Value&, Args& args) {
   if (args.positional.empty()) fail("RuntimeError: at least one item has to be provided");
-  return Value(Type::kCycler, new CyclerObject(&in.heap(), std::move(args.positional)));
+  return Value(Type::kCycler, make_object<CyclerObject>(&in.heap(), std::move(args.positional)));
 }
 
 Value global_joiner(Interpreter& in, const Value&, Args& args) {
   const Params params("joiner", args, {"sep"});
-  return Value(Type::kJoiner, new JoinerObject(&in.heap(), params.has(0) ? params[0] : in.str(", ")));
+  return Value(Type::kJoiner, make_object<JoinerObject>(&in.heap(), params.has(0) ? params[0] : in.str(", ")));
 }
 
 Value global_lipsum(Interpreter&, const Value&, Args&) { fail("lipsum() makes random text and is not offered"); }

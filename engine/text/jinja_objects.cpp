@@ -37,7 +37,7 @@ void Heap::release(Object* object) {
   while (!pending_.empty()) {
     Object* next = pending_.back();
     pending_.pop_back();
-    delete next;
+    const std::unique_ptr<Object> last(next);
   }
   draining_ = false;
 }
@@ -67,7 +67,7 @@ void DictObject::materialise() {
   source_ = nullptr;
   entries_.reserve(members.size());
   for (const auto& [name, value] : members) {
-    set(Value(Type::kStr, new StrObject(heap, std::string_view(name))), make_json(*heap, value));
+    set(Value(Type::kStr, make_object<StrObject>(heap, std::string_view(name))), make_json(*heap, value));
   }
 }
 
@@ -216,20 +216,20 @@ int64_t LoopObject::length() {
 }
 
 Value make_str(Heap& heap, std::string text, bool markup) {
-  return Value(Type::kStr, new StrObject(&heap, std::move(text), markup));
+  return Value(Type::kStr, make_object<StrObject>(&heap, std::move(text), markup));
 }
 
 Value make_int(Heap& heap, BigInt value) {
   if (value.fits_int64()) return value.to_int64();
-  return Value(Type::kBig, new BigObject(&heap, std::move(value)));
+  return Value(Type::kBig, make_object<BigObject>(&heap, std::move(value)));
 }
 
 Value make_list(Heap& heap, std::vector<Value> items) {
-  return Value(Type::kList, new ListObject(&heap, std::move(items)));
+  return Value(Type::kList, make_object<ListObject>(&heap, std::move(items)));
 }
 
 Value make_tuple(Heap& heap, std::vector<Value> items) {
-  return Value(Type::kTuple, new ListObject(&heap, std::move(items)));
+  return Value(Type::kTuple, make_object<ListObject>(&heap, std::move(items)));
 }
 
 Value make_json(Heap& heap, const Json& json) {
@@ -248,17 +248,17 @@ Value make_json(Heap& heap, const Json& json) {
       }
       return json.as_double();
     case Json::Kind::kString:
-      return Value(Type::kStr, new StrObject(&heap, std::string_view(json.as_string())));
+      return Value(Type::kStr, make_object<StrObject>(&heap, std::string_view(json.as_string())));
     case Json::Kind::kArray:
-      return Value(Type::kList, new ListObject(&heap, &json));
+      return Value(Type::kList, make_object<ListObject>(&heap, &json));
     case Json::Kind::kObject:
-      return Value(Type::kDict, new DictObject(&heap, &json));
+      return Value(Type::kDict, make_object<DictObject>(&heap, &json));
   }
   return Value::none();
 }
 
 Value make_undefined(Heap& heap, std::string hint) {
-  auto* undefined = new UndefinedObject(&heap);
+  auto* undefined = make_object<UndefinedObject>(&heap);
   undefined->hint = std::move(hint);
   return Value(Type::kUndefined, undefined);
 }
@@ -266,7 +266,7 @@ Value make_undefined(Heap& heap, std::string hint) {
 Value make_undefined_name(Heap& heap, Value name) { return make_undefined_member(heap, Value(), std::move(name)); }
 
 Value make_undefined_member(Heap& heap, Value holder, Value name) {
-  auto* undefined = new UndefinedObject(&heap);
+  auto* undefined = make_object<UndefinedObject>(&heap);
   undefined->holder = std::move(holder);
   undefined->name = std::move(name);
   return Value(Type::kUndefined, undefined);

@@ -109,7 +109,9 @@ struct RangeObject : Object {
 };
 
 struct NamespaceObject : Object {
-  explicit NamespaceObject(Heap* owner) : Object(owner, 64), dict(new DictObject(owner)) { heap->add_cyclic(this); }
+  explicit NamespaceObject(Heap* owner) : Object(owner, 64), dict(make_object<DictObject>(owner)) {
+    heap->add_cyclic(this);
+  }
   ~NamespaceObject() override { heap->remove_cyclic(this); }
   void clear() override { dict = {}; }
   Ref<DictObject> dict;

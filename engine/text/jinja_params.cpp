@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "engine/text/jinja_builtins.h"
 
@@ -29,6 +30,12 @@ int64_t to_index(const Value& value) {
   if (value.is_undefined()) fail_undefined(value);
   if (value.is(Type::kBig)) fail("OverflowError: this integer is too large here");
   fail("TypeError: '" + type_name(value) + "' object cannot be interpreted as an integer");
+}
+
+Value digits_value(std::string_view digits) {
+  int64_t out = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), out);
+  return out;
 }
 
 int64_t Params::integer(size_t index, int64_t fallback) const {

@@ -44,7 +44,7 @@ class AttrGetter {
       const size_t dot = text.find('.');
       const std::string_view part = text.substr(0, dot);
       const bool number = !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == part.npos;
-      out.push_back(number ? Value(static_cast<int64_t>(std::stoll(std::string(part)))) : in_.str(std::string(part)));
+      out.push_back(number ? digits_value(part) : in_.str(std::string(part)));
       if (dot == std::string_view::npos) return out;
       text.remove_prefix(dot + 1);
     }
@@ -67,7 +67,7 @@ class AttrGetter {
 };
 
 Value generator(Interpreter& in, GeneratorObject::Next next) {
-  return Value(Type::kGenerator, new GeneratorObject(&in.heap(), std::move(next), "generator"));
+  return Value(Type::kGenerator, make_object<GeneratorObject>(&in.heap(), std::move(next), "generator"));
 }
 
 /// Sorts by keys that are computed once; stable, also in reverse, as Python's sort.
@@ -211,7 +211,8 @@ Value filter_items(Interpreter& in, const Value& value, Args& args) {
     return generator(in, [](Value&) -> bool { fail("TypeError: Can only get item pairs from a mapping."); });
   }
   if (value.is_undefined()) return generator(in, [](Value&) { return false; });
-  const Value view(Type::kView, new ViewObject(&in.heap(), Ref<DictObject>(&value.as<DictObject>()), ViewKind::kItems));
+  const Value view(Type::kView,
+                   make_object<ViewObject>(&in.heap(), Ref<DictObject>(&value.as<DictObject>()), ViewKind::kItems));
   auto source = std::make_shared<Iterator>(in.heap(), view);
   return generator(in, [source](Value& out) { return source->next(out); });
 }
@@ -377,7 +378,7 @@ Value filter_reverse(Interpreter& in, const Value& value, Args& args) {
     return true;
   };
   const char* const name = value.is(Type::kList) ? "list_reverseiterator" : "reversed";
-  return Value(Type::kGenerator, new GeneratorObject(&in.heap(), next, name));
+  return Value(Type::kGenerator, make_object<GeneratorObject>(&in.heap(), next, name));
 }
 
 Value filter_sort(Interpreter& in, const Value& value, Args& args) {
@@ -405,7 +406,7 @@ Value filter_unique(Interpreter& in, const Value& value, Args& args) {
   const Params params("unique", args, {"case_sensitive", "attribute"});
   auto key = std::make_shared<AttrGetter>(in, params[1], params.flag(0), false);
   auto source = std::make_shared<Iterator>(in.heap(), value);
-  const Value seen(Type::kDict, new DictObject(&in.heap()));
+  const Value seen(Type::kDict, make_object<DictObject>(&in.heap()));
   return generator(in, [key, source, seen](Value& out) {
     for (Value item; source->next(item);) {
       const Value k = (*key)(item);

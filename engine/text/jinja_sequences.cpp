@@ -73,7 +73,8 @@ Value slice(Interpreter& in, const Value& value, const Value& start, const Value
   const Steps steps = plan_slice(length_of(value), start, stop, step);
   if (value.is_str()) return in.str(slice_text(str_of(value), is_ascii(value), steps), is_markup(value));
   if (value.is(Type::kBytes)) {
-    return Value(Type::kBytes, new BytesObject(&in.heap(), slice_text(value.as<BytesObject>().bytes_, true, steps)));
+    return Value(Type::kBytes,
+                 make_object<BytesObject>(&in.heap(), slice_text(value.as<BytesObject>().bytes_, true, steps)));
   }
   if (value.is(Type::kRange)) {
     const auto& range = value.as<RangeObject>();
@@ -84,7 +85,7 @@ Value slice(Interpreter& in, const Value& value, const Value& start, const Value
     const Steps ends = plan_slice(size, stop, Value(), steps.step);
     const bool open = stop.is_missing() || stop.is_none();
     const int64_t end_index = open ? (steps.step > 0 ? size : -1) : ends.start;
-    return Value(Type::kRange, new RangeObject(&in.heap(), from, range.start + end_index * range.step, by));
+    return Value(Type::kRange, make_object<RangeObject>(&in.heap(), from, range.start + end_index * range.step, by));
   }
   const auto& items = value.as<ListObject>().items();
   in.count_steps(steps.count / 8);

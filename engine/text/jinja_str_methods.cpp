@@ -336,7 +336,7 @@ Value encode(Interpreter& in, const Value& self, Args& args) {
   const Params params("encode", args, {"encoding", "errors"});
   std::string name = to_lower(params.text(0, "utf-8"));
   if (name != "utf-8" && name != "utf8") fail("LookupError: only the encoding utf-8 is offered");
-  return Value(Type::kBytes, new BytesObject(&in.heap(), std::string(str_of(self))));
+  return Value(Type::kBytes, make_object<BytesObject>(&in.heap(), std::string(str_of(self))));
 }
 
 Value translate(Interpreter& in, const Value& self, Args& args) {

@@ -1,5 +1,5 @@
 // Compiling and rendering: the border between the interpreter's exceptions and the rest of the program's Results.
-#include <chrono>
+#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <new>
@@ -73,7 +73,10 @@ Result<TemplateClock> TemplateClock::parse(std::string_view iso) {
     const std::string fraction = text.substr(static_cast<size_t>(read));
     good = fraction.size() >= 2 && fraction.size() <= 7 && fraction[0] == '.' &&
            fraction.find_first_not_of("0123456789", 1) == std::string::npos;
-    if (good) clock.microsecond = std::stoi((fraction.substr(1) + "00000").substr(0, 6));
+    if (good) {
+      const std::string digits = (fraction.substr(1) + "00000").substr(0, 6);
+      std::from_chars(digits.data(), digits.data() + 6, clock.microsecond);
+    }
   }
   if (!good) {
     return Error{ErrorCode::kInvalidArgument, "\"" + text + "\" is not a time like 2024-07-26T10:20:30", "", "now"};

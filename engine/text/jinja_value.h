@@ -100,6 +100,12 @@ inline void drop_ref(Object* object) {
   if (object->refs != Object::kImmortal && --object->refs == 0) object->heap->release(object);
 }
 
+/// A new object without references: put it into a Value or a Ref at once.
+template <typename T, typename... Members>
+T* make_object(Members&&... members) {
+  return std::make_unique<T>(std::forward<Members>(members)...).release();
+}
+
 /// A counted pointer to an object of a known kind.
 template <typename T>
 class Ref {
