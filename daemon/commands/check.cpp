@@ -5,11 +5,37 @@
 
 #include "daemon/cli/help.h"
 #include "daemon/cli/settings.h"
-#include "daemon/commands/check_prompt_args.h"
+#include "daemon/commands/check_prompt.h"
 #include "daemon/commands/commands.h"
 
 namespace seraph {
 namespace {
+
+constexpr OptionRow kCheckPromptOptions[] = {
+    {.name = "file", .group = OptionGroup::kTool, .help = "JSON file with one conversation."},
+    {.name = "jsonl", .group = OptionGroup::kTool, .help = "File with one case a line; each gives one line of JSON."},
+    {.name = "model",
+     .group = OptionGroup::kTool,
+     .help = "Model folder whose template is used where a case names none."},
+    {.name = "chat-template", .group = OptionGroup::kTool, .help = "Template file or text that is used instead."},
+};
+
+int check_prompt(const Args& args) {
+  OptionTable table{.command = "check prompt", .positional = "file"};
+  table.add(kCheckPromptOptions);
+  if (asks_for_help(args)) {
+    fmt::print("{}", table_help(table, false));
+    return 0;
+  }
+  auto settings = resolve_settings(table, Verb::kServe, Sources{args, nullptr});
+  if (!settings.ok()) return report_error(table.command, settings.error());
+  CheckPromptArgs prompt;
+  prompt.json_path = settings->text("file");
+  prompt.jsonl_path = settings->text("jsonl");
+  prompt.model_dir = settings->text("model");
+  prompt.chat_template = settings->text("chat-template");
+  return run_check_prompt(prompt);
+}
 
 int check_settings(Verb verb, const Args& args) {
   const OptionTable table = server_options(verb);
@@ -29,7 +55,7 @@ int check_settings(Verb verb, const Args& args) {
 }  // namespace
 
 int run_check(const Args& args) {
-  if (!args.empty() && args.front() == "prompt") return run_check_prompt_command(Args(args.begin() + 1, args.end()));
+  if (!args.empty() && args.front() == "prompt") return check_prompt(Args(args.begin() + 1, args.end()));
   if (asks_for_help(args)) {
     fmt::print(
         "usage: seraph check [run|serve] [options]   every option's value and where it comes from\n"
