@@ -11,6 +11,8 @@ namespace {
 constexpr int32_t kMaxNumSeqs = 64;
 constexpr int32_t kMaxNumBatchedTokens = 512;
 
+constexpr int32_t kStretchedPositionsMax = 1 << 24;  // what nobody means to ask for
+
 // Logits of prompt rows are [rows, vocabulary] in float32: bounded by memory for large vocabularies.
 constexpr int64_t kPromptLogitsBytesMax = 32 << 20;
 constexpr int64_t kPromptLogitRowsMin = 8;
@@ -45,9 +47,9 @@ Result<DType> choose_dtype(const EngineOptions& options, DType stored) {
                "use auto, float32, bfloat16 or float16", "dtype"};
 }
 
-Result<int32_t> choose_max_model_len(const EngineOptions& options, int32_t max_positions) {
+Result<int32_t> choose_max_model_len(const EngineOptions& options, int32_t max_positions, bool rope_scaled) {
   if (options.max_model_len < 0) return negative("max_model_len", options.max_model_len);
-  if (options.max_model_len > max_positions) {
+  if (options.max_model_len > max_positions && !(rope_scaled && options.max_model_len <= kStretchedPositionsMax)) {
     return Error{ErrorCode::kInvalidArgument,
                  "max_model_len " + std::to_string(options.max_model_len) + " is more than the checkpoint's " +
                      std::to_string(max_positions) + " positions (max_position_embeddings with its rope scaling)",

@@ -13,8 +13,10 @@ namespace seraph {
 Result<DType> choose_dtype(const EngineOptions& options, DType stored);
 const char* dtype_name(DType dtype);
 
-/// The context length: an explicit value must not exceed the checkpoint's, which already counts rope scaling.
-Result<int32_t> choose_max_model_len(const EngineOptions& options, int32_t max_positions);
+/// The context length. `max_positions` is the checkpoint's and already counts rope scaling. An explicit value may
+/// exceed it only when the rope is scaled (`rope_scaled`): such a rotation is made to be stretched, and whoever asks
+/// knows.
+Result<int32_t> choose_max_model_len(const EngineOptions& options, int32_t max_positions, bool rope_scaled);
 
 struct StepLimits {
   int32_t max_num_seqs = 0;

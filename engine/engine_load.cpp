@@ -1,5 +1,7 @@
 #include "engine/engine_load.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -86,7 +88,12 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(GenerationDefaults generation, read_generation_defaults(options.model_dir));
 
   SERAPH_ASSIGN_OR_RETURN(const DType compute, choose_dtype(options, spec.stored_dtype));
-  SERAPH_ASSIGN_OR_RETURN(info.max_model_len, choose_max_model_len(options, spec.max_positions));
+  SERAPH_ASSIGN_OR_RETURN(info.max_model_len, choose_max_model_len(options, spec.max_positions,
+                                                                   spec.rope.scaling != RopeSpec::Scaling::kNone));
+  if (info.max_model_len > spec.max_positions) {
+    spdlog::warn("max_model_len {} is more than the {} positions that the checkpoint was made for", info.max_model_len,
+                 spec.max_positions);
+  }
   SERAPH_ASSIGN_OR_RETURN(const StepLimits step, choose_step_limits(options, spec.vocab_size));
   info.model_type = model_type_of(*model.checkpoint, spec);
   info.dtype = dtype_name(compute);

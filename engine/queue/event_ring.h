@@ -39,9 +39,6 @@ class EventRing {
   /// the last time this was true.
   bool publish() { return !wake_sent_.exchange(true, std::memory_order_acq_rel); }
 
-  /// Engine thread. False when full. Only for the end of the process, when nobody may be draining any more.
-  bool try_push(Event&& event) { return ring_.try_push(std::move(event)); }
-
   /// Loop thread. Appends everything published; one wake-up may stand for many publishes.
   void drain(std::vector<Event>& out);
 

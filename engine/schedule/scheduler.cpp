@@ -63,14 +63,8 @@ void Scheduler::add(std::unique_ptr<const Request> request) {
   sequence.total_tokens_max = static_cast<int32_t>(std::min<int64_t>(total_max, limits_.model_tokens_max));
   sequence.draws_need_host = asked.sampling.frequency_penalty != 0.0F || asked.sampling.presence_penalty != 0.0F ||
                              asked.sampling.repetition_penalty != 1.0F;
-  // All that grows with the sequence is allocated here, so that no step allocates.
-  sequence.tokens.reserve(static_cast<size_t>(sequence.total_tokens_max));
   sequence.tokens = asked.prompt_ids;
-  sequence.tokens.reserve(static_cast<size_t>(sequence.total_tokens_max));
-  const auto blocks_max = static_cast<size_t>(blocks_for(sequence.total_tokens_max));
-  sequence.blocks.reserve(blocks_max);
   if (limits_.prefix_caching) {
-    sequence.keys.reserve(blocks_max + 1);
     const bool depends = limits_.keys_depend_on_prompt && limits_.keys_depend_on_prompt(sequence.prompt_tokens);
     sequence.keys.push_back(
         hasher_.root(asked.cache_salt, depends ? static_cast<uint64_t>(sequence.prompt_tokens) : 0));

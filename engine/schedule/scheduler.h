@@ -135,6 +135,7 @@ class Scheduler {
   int32_t claim_tokens(const Sequence& sequence);
   int32_t blocks_for(int32_t tokens) const { return (tokens + limits_.block_tokens - 1) / limits_.block_tokens; }
   int32_t blocks_promised() const;
+  void reserve_memory(Sequence& sequence) const;
   const BlockKey& block_key(Sequence& sequence, int32_t index);
   int32_t count_prefix_hits(Sequence& sequence, int32_t& num_unheld);
   void name_full_blocks(Sequence& sequence);

@@ -138,6 +138,15 @@ void Scheduler::admit(StepPlan& plan, MonotonicUs now) {
   }
 }
 
+/// Memory for all that will grow with a sequence, taken when it is admitted: waiting requests need none of it, and
+/// steps allocate nothing.
+void Scheduler::reserve_memory(Sequence& sequence) const {
+  sequence.tokens.reserve(static_cast<size_t>(sequence.total_tokens_max));
+  const auto blocks_max = static_cast<size_t>(blocks_for(sequence.total_tokens_max));
+  sequence.blocks.reserve(blocks_max);
+  if (limits_.prefix_caching) sequence.keys.reserve(blocks_max + 1);
+}
+
 /// Blocks that running prefills will still take for the tokens they have; admission leaves these alone.
 int32_t Scheduler::blocks_promised() const {
   int32_t promised = 0;
@@ -155,6 +164,7 @@ bool Scheduler::admit_one(StepPlan& plan, Sequence& sequence, MonotonicUs now) {
   const int32_t hits = count_prefix_hits(sequence, num_unheld);
   if (!alone && spare < blocks_for(sequence.total_tokens()) - hits + num_unheld) return false;
 
+  reserve_memory(sequence);
   for (int32_t i = 0; i < hits; ++i) {
     const int32_t block = blocks_.find(block_key(sequence, i));
     blocks_.share(block);

@@ -29,7 +29,7 @@ struct Sequence {
   uint64_t arrival = 0;  // order of acceptance, breaks ties of priority
   SequenceState state = SequenceState::kWaiting;
 
-  std::vector<TokenId> tokens;  // prompt and generated tokens known to the host; reserved once
+  std::vector<TokenId> tokens;  // prompt and generated tokens known to the host
   int32_t prompt_tokens = 0;
   int32_t total_tokens_max = 0;  // prompt + what may be generated
   int32_t computed_tokens = 0;   // whose K/V steps in flight or before have written

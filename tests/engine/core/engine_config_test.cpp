@@ -19,20 +19,21 @@ TEST(EngineConfig, DtypeAutoIsTheCheckpoints) {
 
 TEST(EngineConfig, TheContextIsTheCheckpointsUnlessGivenOrCapped) {
   EngineOptions options;
-  EXPECT_EQ(*choose_max_model_len(options, 32768), 32768);
+  EXPECT_EQ(*choose_max_model_len(options, 32768, false), 32768);
   options.max_model_len_cap = 8192;
-  EXPECT_EQ(*choose_max_model_len(options, 32768), 8192);
-  EXPECT_EQ(*choose_max_model_len(options, 2048), 2048);
+  EXPECT_EQ(*choose_max_model_len(options, 32768, false), 8192);
+  EXPECT_EQ(*choose_max_model_len(options, 2048, false), 2048);
   options.max_model_len = 20000;
-  EXPECT_EQ(*choose_max_model_len(options, 32768), 20000);
-  const Result<int32_t> too_long = choose_max_model_len(options, 2048);
+  EXPECT_EQ(*choose_max_model_len(options, 32768, false), 20000);
+  const Result<int32_t> too_long = choose_max_model_len(options, 2048, false);
   ASSERT_FALSE(too_long.ok());
   EXPECT_NE(too_long.error().text().find("20000"), std::string::npos);
   EXPECT_NE(too_long.error().remedy.find("2048"), std::string::npos);
+  EXPECT_EQ(*choose_max_model_len(options, 2048, true), 20000);
   options.max_model_len = -5;
-  EXPECT_FALSE(choose_max_model_len(options, 2048).ok());
+  EXPECT_FALSE(choose_max_model_len(options, 2048, false).ok());
   options.max_model_len = 1;
-  EXPECT_FALSE(choose_max_model_len(options, 2048).ok());
+  EXPECT_FALSE(choose_max_model_len(options, 2048, false).ok());
 }
 
 TEST(EngineConfig, AStepHasATokenForEverySequence) {

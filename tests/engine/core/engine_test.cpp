@@ -4,72 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <map>
-#include <mutex>
 #include <random>
 
-#include "tests/engine/core/loop_harness.h"
+#include "tests/engine/core/engine_client.h"
 
 namespace seraph {
 namespace {
 
 std::string model_dir(const std::string& name) { return std::string(SERAPH_TEST_DATA) + "/golden/models/" + name; }
-
-class Client {
- public:
-  explicit Client(const EngineOptions& options) {
-    Result<std::unique_ptr<Engine>> made = Engine::make(options, [this] {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      woken_ = true;
-      signal_.notify_one();
-    });
-    SERAPH_CHECK(made.ok(), "the tiny checkpoint loads");
-    engine = std::move(*made);
-  }
-
-  void submit(const Request& request) {
-    ++num_open_;
-    ASSERT_TRUE(engine->submit(std::make_unique<Request>(request)).ok());
-  }
-
-  /// Waits for the next batch of events. A lost wake-up fails the test instead of hanging it.
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ASSERT_TRUE(signal_.wait_for(lock, std::chrono::seconds(60), [this] { return woken_; }));
-    woken_ = false;
-    lock.unlock();
-    std::vector<Event> events;
-    engine->drain_events(events);
-    for (Event& event : events) record(event);
-  }
-  void wait_for_all() {
-    while (num_open_ > 0 && !testing::Test::HasFatalFailure()) wait();
-  }
-
-  std::map<RequestId, Answer> answers;
-  std::unique_ptr<Engine> engine;
-
- private:
-  void record(Event& event) {
-    Answer& answer = answers[event.id];
-    EXPECT_EQ(answer.num_finishes, 0);
-    if (event.token >= 0) answer.tokens.push_back(event.token);
-    if (event.logprobs) answer.logprobs.push_back(std::move(*event.logprobs));
-    if (event.prompt_logprobs) answer.prompt_logprobs = std::move(*event.prompt_logprobs);
-    if (event.error) answer.error = *event.error;
-    answer.num_cached_tokens = event.num_cached_tokens;
-    if (event.finish == FinishReason::kNone) return;
-    answer.finish = event.finish;
-    ++answer.num_finishes;
-    --num_open_;
-  }
-
-  int64_t num_open_ = 0;
-  std::mutex mutex_;
-  std::condition_variable signal_;
-  bool woken_ = false;
-};
 
 EngineOptions options_for(const std::string& model) {
   EngineOptions options;
@@ -125,7 +67,7 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
   options.dtype = dtype;
   EngineOptions alone_options = options;
   alone_options.enable_prefix_caching = false;
-  Client alone(alone_options);
+  EngineClient alone(alone_options);
   for (const Request& request : requests) {
     alone.submit(request);
     alone.wait_for_all();
@@ -140,7 +82,7 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
     mixed_options.max_num_batched_tokens = 20 + mix * 40;
     mixed_options.num_kv_blocks_override = 96 / mixed_options.block_tokens + 1 + mix;
     mixed_options.threads = 1 + mix % 2;
-    Client mixed(mixed_options);
+    EngineClient mixed(mixed_options);
     std::shuffle(requests.begin(), requests.end(), random);
     for (const Request& request : requests) {
       mixed.submit(request);
@@ -176,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(Models, EngineExactness,
                                          std::pair("mistral-head-dim", "auto")));
 
 TEST(Engine, ReportsWhatItLoaded) {
-  const Client client(options_for("qwen3"));
+  const EngineClient client(options_for("qwen3"));
   const EngineInfo& info = client.engine->info();
   EXPECT_EQ(info.model_type, "qwen3");
   EXPECT_EQ(info.vocab_size, 512);
@@ -209,7 +151,7 @@ TEST(Engine, RefusesWithTheOptionThatHelps) {
 TEST(Engine, TheAdmissionLimitAnswersResourceExhausted) {
   EngineOptions options = options_for("qwen3");
   options.queued_requests_max = 2;
-  Client client(options);
+  EngineClient client(options);
   Request request;
   request.prompt_ids = {5, 6, 7};
   request.sampling.ignore_eos = true;
@@ -238,7 +180,7 @@ TEST(Engine, DummyWeightsNeedNoFilesAndRepeatWithTheirSeed) {
   std::vector<std::vector<TokenId>> texts;
   for (const uint64_t seed : {1, 1, 2}) {
     options.seed = seed;
-    Client client(options);
+    EngineClient client(options);
     client.submit(request);
     client.wait_for_all();
     texts.push_back(client.answers[1].tokens);
@@ -248,7 +190,7 @@ TEST(Engine, DummyWeightsNeedNoFilesAndRepeatWithTheirSeed) {
 }
 
 TEST(Engine, EndsWithRequestsOpen) {
-  Client client(options_for("qwen3"));
+  EngineClient client(options_for("qwen3"));
   Request request;
   request.prompt_ids = {5, 6, 7};
   request.sampling.tokens_max = 90;
