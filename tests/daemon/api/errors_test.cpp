@@ -33,10 +33,10 @@ TEST(ErrorsTest, FloatsPrintAsPythonDoes) {
 }
 
 TEST(ErrorsTest, ValuesAreDescribed) {
-  const Json value = Json::parse(R"([null,true,5,1.5,"a",[1],{"b":1},1000000000000000000000000000000])").value();
-  const char* const want[] = {
-      "None", "True", "5", "1.5", "a", "<list of 1 items>", "<dict of 1 items>", "1000000000000000000000000000000"};
+  const Json value = Json::parse(R"([null,true,5,1.5,"a",[1],{"b":1}])").value();
+  const char* const want[] = {"None", "True", "5", "1.5", "a", "<list of 1 items>", "<dict of 1 items>"};
   for (size_t i = 0; i < value.as_array().size(); ++i) EXPECT_EQ(describe(value.as_array()[i]), want[i]);
+  EXPECT_EQ(describe(Json::big_integer("1000000000000000000000000000000")), "1000000000000000000000000000000");
   EXPECT_LE(describe(Json(std::string(10'000, 'x'))).size(), 200U);
 }
 
