@@ -91,32 +91,5 @@ TEST(SplitPattern, KnowsItsOwnExpressionsAndNoOther) {
   EXPECT_EQ(find_split_pattern("\\p{N}{1,3}"), SplitPattern::kNone);
 }
 
-TEST(Regex, ReadsOnigurumasClasses) {
-  EXPECT_EQ(translate_pattern("a\\\\s[x]"), "a\\\\s[x]");
-  auto spaces = Regex::compile("\\s+");
-  ASSERT_TRUE(spaces.ok());
-  EXPECT_EQ(ends_by_regex(*spaces,
-                          "a \xC2\x85"
-                          "b\xE1\xA0\x8E"),
-            std::vector<size_t>{4})
-      << "U+180E is no space";
-  auto others = Regex::compile("[^\\s\\p{L}]+");
-  ASSERT_TRUE(others.ok());
-  EXPECT_EQ(ends_by_regex(*others, "a1 2b"), (std::vector<size_t>{2, 4}));
-  EXPECT_FALSE(Regex::compile("(").ok());
-}
-
-TEST(Regex, EmptyMatchesAreCutsAndEnd) {
-  auto regex = Regex::compile("(?=b)");
-  ASSERT_TRUE(regex.ok());
-  EXPECT_EQ(ends_by_regex(*regex, "abab"), (std::vector<size_t>{1, 3}));
-}
-
-TEST(Regex, CatastrophicPatternsStopAtTheStepLimit) {
-  auto regex = Regex::compile("(a+)+$x");
-  ASSERT_TRUE(regex.ok());
-  EXPECT_TRUE(ends_by_regex(*regex, std::string(64, 'a')).empty());
-}
-
 }  // namespace
 }  // namespace seraph::text
