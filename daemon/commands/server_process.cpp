@@ -33,7 +33,8 @@ ServerProcess::ServerProcess(ServerSettings settings) : settings_(std::move(sett
 
 ServerProcess::~ServerProcess() {
   if (server_ != nullptr && !closing_) {
-    server_->close([] {});
+    // Other handles keep the loop alive, so the server's end has to stop it.
+    server_->close([this] { uv_stop(&loop_); });
     uv_run(&loop_, UV_RUN_DEFAULT);
   }
   api_.reset();
