@@ -144,41 +144,48 @@ inline F32 panel_bias(const LinearJob& job, int64_t p) {
   return load_first(job.bias + begin, end - begin);
 }
 
+/// silu(gate) * up of the panel pair (p, p + 1).
+template <int R, int P>
+inline void finish_pair(const Tile<R, P>& tile, const LinearJob& job, int64_t row, int64_t panel, int p) {
+  const F32 gate_bias = panel_bias(job, panel + p);
+  const F32 up_bias = panel_bias(job, panel + p + 1);
+  const int64_t col = (panel + p) / 2 * 16;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    const F32 gate = add(tile.sum[r][p], gate_bias);
+    const F32 up = add(tile.sum[r][p + 1], up_bias);
+    store_any_first(job.out, (row + r) * job.out_stride + col, job.out_type, mul(silu(gate), up), job.n / 2 - col);
+  }
+}
+
 template <int R, int P>
 inline void finish_tile(const Tile<R, P>& tile, const LinearJob& job, int64_t row, int64_t panel) {
   if (job.epilogue == Epilogue::kSiluMul) {
     if constexpr (P % 2 == 0) {
 #pragma GCC unroll 8
-      for (int p = 0; p < P; p += 2) {
-        const F32 gate_bias = panel_bias(job, panel + p);
-        const F32 up_bias = panel_bias(job, panel + p + 1);
-        const int64_t col = (panel + p) / 2 * 16;
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-          const F32 gate = add(tile.sum[r][p], gate_bias);
-          const F32 up = add(tile.sum[r][p + 1], up_bias);
-          store_any_first(job.out, (row + r) * job.out_stride + col, job.out_type, mul(silu(gate), up),
-                          job.n / 2 - col);
-        }
-      }
+      for (int p = 0; p < P; p += 2) finish_pair(tile, job, row, panel, p);
     }
     return;
   }
+  float* out = static_cast<float*>(job.out) + row * job.out_stride + panel * 16;
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p) {
+    const int64_t n = job.n - (panel + p) * 16;
     const F32 bias = panel_bias(job, panel + p);
-    const int64_t col = (panel + p) * 16;
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      float* out = static_cast<float*>(job.out) + (row + r) * job.out_stride + col;
+      float* at = out + r * job.out_stride + p * 16;
       F32 value = add(tile.sum[r][p], bias);
-      if (job.epilogue == Epilogue::kAccumulate) value = add(load_first(out, job.n - col), value);
-      store_first(out, value, job.n - col);
+      if (job.epilogue == Epilogue::kAccumulate) value = add(load_first(at, n), value);
+      store_first(at, value, n);
     }
   }
 }
 
-template <int A, int R, int P>
+/// The types of weights and inputs that have a product of their own.
+enum class Product : uint8_t { kF32, kF16, kBf16F32, kBf16 };
+
+template <Product K, int A, int R, int P>
 void linear_tile(const LinearJob& job, int64_t row, int64_t panel, const char* ahead) {
   Tile<R, P> tile;
 #pragma GCC unroll 16
@@ -188,43 +195,34 @@ void linear_tile(const LinearJob& job, int64_t row, int64_t panel, const char* a
   }
   const char* weights = job.panels + panel * job.panel_bytes;
   const float* x = static_cast<const float*>(job.x) + row * job.x_stride;
-  switch (job.weight_type) {
-    case Element::kF32:
-      multiply_f32<A>(tile, job, x, weights, ahead);
-      break;
-    case Element::kF16:
-      multiply_f16<A>(tile, job, x, weights, ahead);
-      break;
-    case Element::kBf16:
+  if constexpr (K == Product::kF32) multiply_f32<A>(tile, job, x, weights, ahead);
+  if constexpr (K == Product::kF16) multiply_f16<A>(tile, job, x, weights, ahead);
+  if constexpr (K == Product::kBf16F32) multiply_bf16_f32<A>(tile, job, x, weights, ahead);
 #if SERAPH_ISA_BF16
-      if (job.x_type == Element::kBf16) {
-        multiply_bf16<A>(tile, job, static_cast<const uint16_t*>(job.x) + row * job.x_stride, weights, ahead);
-        break;
-      }
-#endif
-      multiply_bf16_f32<A>(tile, job, x, weights, ahead);
-      break;
+  if constexpr (K == Product::kBf16) {
+    multiply_bf16<A>(tile, job, static_cast<const uint16_t*>(job.x) + row * job.x_stride, weights, ahead);
   }
+#endif
   finish_tile(tile, job, row, panel);
 }
 
 /// `rows` rows, at most kTileRows.
-template <int A, int P>
+template <Product K, int A, int P>
 void linear_rows(const LinearJob& job, int64_t row, int64_t rows, int64_t panel, const char* ahead) {
   switch (rows) {
     case 1:
-      return linear_tile<A, 1, P>(job, row, panel, ahead);
+      return linear_tile<K, A, 1, P>(job, row, panel, ahead);
     case 2:
-      return linear_tile<A, 2, P>(job, row, panel, ahead);
+      return linear_tile<K, A, 2, P>(job, row, panel, ahead);
     case 3:
-      return linear_tile<A, 3, P>(job, row, panel, ahead);
+      return linear_tile<K, A, 3, P>(job, row, panel, ahead);
 #if SERAPH_ISA_AVX512
     case 4:
-      return linear_tile<A, 4, P>(job, row, panel, ahead);
+      return linear_tile<K, A, 4, P>(job, row, panel, ahead);
     case 5:
-      return linear_tile<A, 5, P>(job, row, panel, ahead);
+      return linear_tile<K, A, 5, P>(job, row, panel, ahead);
     case 6:
-      return linear_tile<A, 6, P>(job, row, panel, ahead);
+      return linear_tile<K, A, 6, P>(job, row, panel, ahead);
 #endif
     default:
       return;
@@ -233,33 +231,49 @@ void linear_rows(const LinearJob& job, int64_t row, int64_t rows, int64_t panel,
 
 /// All rows against P panels, while the next P are fetched, over the first two passes if there are several:
 /// alone, the reads of a pass would wait for the products of the passes before it.
-template <int P>
+template <Product K, int P>
 void linear_group(const LinearJob& job, int64_t panel, bool last) {
   const int64_t passes = (job.rows + kTileRows - 1) / kTileRows;
   const int64_t group_bytes = P * job.panel_bytes;
   const char* ahead = job.panels + panel * job.panel_bytes + group_bytes;
   if (P == kTilePanels && !last && passes == 1) {
-    linear_rows<P, P>(job, 0, job.rows, panel, ahead);
+    linear_rows<K, P, P>(job, 0, job.rows, panel, ahead);
     return;
   }
   for (int64_t pass = 0; pass < passes; ++pass) {
     const int64_t row = job.rows * pass / passes;
     const int64_t rows = job.rows * (pass + 1) / passes - row;
     if (P == kTilePanels && !last && pass < 2) {
-      linear_rows<P / 2, P>(job, row, rows, panel, ahead + pass * group_bytes / 2);
+      linear_rows<K, P / 2, P>(job, row, rows, panel, ahead + pass * group_bytes / 2);
     } else {
-      linear_rows<0, P>(job, row, rows, panel, ahead);
+      linear_rows<K, 0, P>(job, row, rows, panel, ahead);
     }
   }
 }
 
-void linear(const LinearJob& job, int64_t panel_begin, int64_t panel_end) {
+template <Product K>
+void linear_panels(const LinearJob& job, int64_t panel_begin, int64_t panel_end) {
   int64_t panel = panel_begin;
   for (; panel + kTilePanels <= panel_end; panel += kTilePanels) {
-    linear_group<kTilePanels>(job, panel, panel + 2 * kTilePanels > panel_end);
+    linear_group<K, kTilePanels>(job, panel, panel + 2 * kTilePanels > panel_end);
   }
-  for (; panel + 2 <= panel_end; panel += 2) linear_group<2>(job, panel, true);
-  if (panel < panel_end) linear_group<1>(job, panel, true);
+  for (; panel + 2 <= panel_end; panel += 2) linear_group<K, 2>(job, panel, true);
+  if (panel < panel_end) linear_group<K, 1>(job, panel, true);
+}
+
+void linear(const LinearJob& job, int64_t panel_begin, int64_t panel_end) {
+  switch (job.weight_type) {
+    case Element::kF32:
+      return linear_panels<Product::kF32>(job, panel_begin, panel_end);
+    case Element::kF16:
+      return linear_panels<Product::kF16>(job, panel_begin, panel_end);
+    case Element::kBf16:
+      break;
+  }
+#if SERAPH_ISA_BF16
+  if (job.x_type == Element::kBf16) return linear_panels<Product::kBf16>(job, panel_begin, panel_end);
+#endif
+  linear_panels<Product::kBf16F32>(job, panel_begin, panel_end);
 }
 
 }  // namespace seraph::cpu::SERAPH_ISA

@@ -25,9 +25,11 @@ inline __m256i first_lanes(int64_t n) {
 }
 /// The first n of 16, zeros behind them; nothing past n is touched.
 inline F32 load_first(const float* p, int64_t n) {
+  if (n >= 16) return load(p);
   return {_mm256_maskload_ps(p, first_lanes(n)), _mm256_maskload_ps(p + 8, first_lanes(n - 8))};
 }
 inline void store_first(float* p, F32 x, int64_t n) {
+  if (n >= 16) return store(p, x);
   _mm256_maskstore_ps(p, first_lanes(n), x.low);
   _mm256_maskstore_ps(p + 8, first_lanes(n - 8), x.high);
 }
