@@ -1,7 +1,7 @@
 # Functions of run.sh and test.sh: packages and the build. Sourced, never run. Nothing is asked of the network when
 # every package is there.
 
-build_packages=(cmake ninja-build g++ pkg-config ccache libuv1-dev libllhttp-dev|node-llhttp libsimdjson-dev
+build_packages=(cmake ninja-build g++ pkg-config ccache libuv1-dev "libllhttp-dev|node-llhttp" libsimdjson-dev
   libsqlite3-dev libspdlog-dev libfmt-dev libpcre2-dev libutf8proc-dev libsentencepiece-dev libprotobuf-dev
   libssl-dev libyaml-dev)
 # Only when there is no npm yet: other sources of Node.js bring their own, and the two do not mix.
