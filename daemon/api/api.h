@@ -39,9 +39,16 @@ struct SamplingDefaults {
   std::optional<int64_t> max_new_tokens;  // a cap on every request's output
 };
 
+/// Which names in a request's `model` are answered besides the served ones; others get a 404.
+enum class ForeignNames {
+  kNone,
+  kPaths,  // a name with a slash is a folder or hub id of the client's side (benchmark clients send theirs)
+  kAll,
+};
+
 struct ApiOptions {
   std::vector<std::string> served_model_names = {"model"};  // the first one is shown in answers and metrics
-  bool any_model_name = false;           // every name in `model` is answered (run without explicit names)
+  ForeignNames foreign_names = ForeignNames::kNone;
   std::string model_path;                // "root" of the model cards
   std::string version = SERAPH_VERSION;  // GET /version
   std::string system_fingerprint;        // "" : "seraph-<version>"

@@ -113,7 +113,8 @@ ApiError unknown_model(const std::string& name, const ApiOptions& options) {
 
 std::optional<ApiError> check_model(const Json& body, const ApiOptions& options) {
   const std::string* name = find_string(body, "model");
-  if (name == nullptr || name->empty() || options.any_model_name) return std::nullopt;
+  if (name == nullptr || name->empty() || options.foreign_names == ForeignNames::kAll) return std::nullopt;
+  if (options.foreign_names == ForeignNames::kPaths && name->find('/') != std::string::npos) return std::nullopt;
   const auto& names = options.served_model_names;
   if (std::find(names.begin(), names.end(), *name) != names.end()) return std::nullopt;
   return unknown_model(*name, options);

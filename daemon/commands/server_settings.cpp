@@ -149,12 +149,13 @@ std::vector<std::string> served_names(const Settings& settings, const std::strin
 Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::string& model_dir) {
   ApiOptions options;
   options.served_model_names = served_names(settings, model_dir);
-  // Clients of a deployment name the model as they please (the benchmark sends its own path); only names that
-  // somebody chose for this server are worth a 404.
+  // A benchmark client names the model by its own path; where nobody chose a name for this server, that is no
+  // reason for a 404. A plain name that is not served is a mistake all the same.
   const Origin names_from = settings.at("served-model-name").origin;
-  options.any_model_name =
-      settings.flag("any-model-name") ||
-      (verb == Verb::kRun && names_from != Origin::kCommandLine && names_from != Origin::kConfigFile);
+  const bool names_chosen = names_from == Origin::kCommandLine || names_from == Origin::kConfigFile;
+  options.foreign_names = settings.flag("any-model-name")       ? ForeignNames::kAll
+                          : verb == Verb::kRun && !names_chosen ? ForeignNames::kPaths
+                                                                : ForeignNames::kNone;
   options.model_path = model_dir;
   options.response_role = settings.text("response-role");
   SERAPH_ASSIGN_OR_RETURN(options.chat_template, read_chat_template(settings.text("chat-template")));

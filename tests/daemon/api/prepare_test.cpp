@@ -85,7 +85,10 @@ TEST_F(PrepareTest, EveryModelNameMayBeServed) {
   PreparedGeneration out;
   EXPECT_EQ(prepare_completion(R"({"model":"x","prompt":"a"})", *context_, out)->status, 404);
   EXPECT_FALSE(prepare_completion(R"({"model":"tiny-alias","prompt":"a"})", *context_, out));
-  options_.any_model_name = true;
+  options_.foreign_names = ForeignNames::kPaths;
+  EXPECT_EQ(prepare_completion(R"({"model":"x","prompt":"a"})", *context_, out)->status, 404);
+  EXPECT_FALSE(prepare_completion(R"({"model":"../Qwen2-7B-Instruct","prompt":"a"})", *context_, out));
+  options_.foreign_names = ForeignNames::kAll;
   EXPECT_FALSE(prepare_completion(R"({"model":"x","prompt":"a"})", *context_, out));
 }
 

@@ -35,7 +35,7 @@ TEST_F(ServerSettingsTest, RunWithoutAModelServesTheDemo) {
   const auto settings = make(Verb::kRun, {});
   ASSERT_TRUE(settings.ok()) << settings.error().text();
   EXPECT_TRUE(settings->is_demo);
-  EXPECT_TRUE(settings->api.any_model_name);
+  EXPECT_EQ(settings->api.foreign_names, ForeignNames::kPaths);
   EXPECT_EQ(settings->api.served_model_names, std::vector<std::string>{"model"});
   EXPECT_EQ(settings->engine.max_model_len_cap, 8192);
   EXPECT_EQ(settings->engine.dtype, "float16");
@@ -50,11 +50,11 @@ TEST_F(ServerSettingsTest, AMissingModelIsAnError) {
 TEST_F(ServerSettingsTest, NamesThatWereChosenAreTheOnlyOnes) {
   const auto run = make(Verb::kRun, {"--model", path_, "--served-model-name", "a", "b"});
   ASSERT_TRUE(run.ok());
-  EXPECT_FALSE(run->api.any_model_name);
+  EXPECT_EQ(run->api.foreign_names, ForeignNames::kNone);
   const auto serve = make(Verb::kServe, {path_});
   ASSERT_TRUE(serve.ok());
   EXPECT_EQ(serve->api.served_model_names, std::vector<std::string>{path_});
-  EXPECT_FALSE(serve->api.any_model_name);
+  EXPECT_EQ(serve->api.foreign_names, ForeignNames::kNone);
   EXPECT_EQ(serve->http.host, "127.0.0.1") << "nobody but this machine unless --host says so";
 }
 
