@@ -16,6 +16,8 @@ constexpr int32_t kHeadDimMax = 512;
 constexpr int64_t kPanelUnit = 4;
 /// Attention with fewer multiply-adds than this runs on the calling thread alone.
 constexpr int64_t kAttendTogether = 65536;
+/// Outputs of this size (logits of many rows) would only push the weights of the next step out of the caches.
+constexpr int64_t kStreamBytes = int64_t{8} << 20;
 /// Fewer logits than this are sampled by the calling thread alone.
 constexpr int64_t kSampleTogether = 32768;
 
@@ -188,6 +190,8 @@ void CpuBackend::linear(const LinearArgs& args) {
   job.out = args.out.data;
   job.out_stride = args.out.stride;
   job.out_type = element_of(args.out.dtype);
+  job.stream = job.epilogue == Epilogue::kStore && job.rows * job.n * 4 >= kStreamBytes &&
+               reinterpret_cast<uintptr_t>(job.out) % 64 == 0 && job.out_stride % 16 == 0;
   const int64_t cost = weight.num_panels() * job.panel_bytes + job.rows * job.k * job.n / 16;
   split(weight.num_panels(), kPanelUnit, cost, [&](int64_t begin, int64_t end) { kernels_.linear(job, begin, end); });
 }

@@ -34,6 +34,7 @@ struct LinearJob {
   void* out = nullptr;
   int64_t out_stride = 0;  // elements
   Element out_type = Element::kF32;
+  bool stream = false;  // write past the caches; rows of `out` begin at multiples of 64 bytes
 };
 
 struct EmbedJob {

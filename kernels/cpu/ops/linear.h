@@ -177,7 +177,11 @@ inline void finish_tile(const Tile<R, P>& tile, const LinearJob& job, int64_t ro
       float* at = out + r * job.out_stride + p * 16;
       F32 value = add(tile.sum[r][p], bias);
       if (job.epilogue == Epilogue::kAccumulate) value = add(load_first(at, n), value);
-      store_first(at, value, n);
+      if (job.stream && n >= 16) {
+        stream(at, value);
+      } else {
+        store_first(at, value, n);
+      }
     }
   }
 }
@@ -262,18 +266,18 @@ void linear_panels(const LinearJob& job, int64_t panel_begin, int64_t panel_end)
 }
 
 void linear(const LinearJob& job, int64_t panel_begin, int64_t panel_end) {
-  switch (job.weight_type) {
-    case Element::kF32:
-      return linear_panels<Product::kF32>(job, panel_begin, panel_end);
-    case Element::kF16:
-      return linear_panels<Product::kF16>(job, panel_begin, panel_end);
-    case Element::kBf16:
-      break;
-  }
+  if (job.weight_type == Element::kF32) {
+    linear_panels<Product::kF32>(job, panel_begin, panel_end);
+  } else if (job.weight_type == Element::kF16) {
+    linear_panels<Product::kF16>(job, panel_begin, panel_end);
+  } else if (job.x_type == Element::kF32) {
+    linear_panels<Product::kBf16F32>(job, panel_begin, panel_end);
+  } else {
 #if SERAPH_ISA_BF16
-  if (job.x_type == Element::kBf16) return linear_panels<Product::kBf16>(job, panel_begin, panel_end);
+    linear_panels<Product::kBf16>(job, panel_begin, panel_end);
 #endif
-  linear_panels<Product::kBf16F32>(job, panel_begin, panel_end);
+  }
+  if (job.stream) _mm_sfence();  // streamed stores are not ordered with the one that says "done"
 }
 
 }  // namespace seraph::cpu::SERAPH_ISA

@@ -19,6 +19,11 @@ inline void store(float* p, F32 x) {
   _mm256_storeu_ps(p, x.low);
   _mm256_storeu_ps(p + 8, x.high);
 }
+/// Past the caches; p is a multiple of 64 bytes.
+inline void stream(float* p, F32 x) {
+  _mm256_stream_ps(p, x.low);
+  _mm256_stream_ps(p + 8, x.high);
+}
 inline __m256i first_lanes(int64_t n) {
   const int32_t count = n < 0 ? 0 : n > 8 ? 8 : static_cast<int32_t>(n);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

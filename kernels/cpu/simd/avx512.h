@@ -13,6 +13,8 @@ inline F32 zero() { return _mm512_setzero_ps(); }
 inline F32 splat(float x) { return _mm512_set1_ps(x); }
 inline F32 load(const float* p) { return _mm512_loadu_ps(p); }
 inline void store(float* p, F32 x) { _mm512_storeu_ps(p, x); }
+/// Past the caches; p is a multiple of 64 bytes.
+inline void stream(float* p, F32 x) { _mm512_stream_ps(p, x); }
 inline __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFU : (1U << n) - 1U); }
 /// The first n of 16, zeros behind them; nothing past n is touched.
 inline F32 load_first(const float* p, int64_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }

@@ -166,6 +166,30 @@ TEST(Linear, columns_beyond_the_outputs_are_left_alone) {
   }
 }
 
+TEST(Linear, large_outputs_that_bypass_the_caches_have_the_same_bits) {
+  for (const std::string& isa : isa_levels()) {
+    const auto backend = make_backend(isa, 2);
+    const int64_t rows = 45;
+    const int64_t n = 16 * 3000 - 3;
+    const int64_t stride = 16 * 3000;
+    const Case c = {rows, 10, n, kF32, kBf16, Epilogue::kStore, true};
+    const Problem problem(c, *backend);
+    Array x = Array::of(problem.x, rows, c.k);
+    const Buffer memory = backend->allocate(rows * stride * 4);
+    const Tensor large = {memory.data(), kF32, rows, n, stride};
+    ASSERT_GE(rows * n * 4, int64_t{8} << 20);
+    backend->linear({.x = x.tensor(), .weight = problem.weight.get(), .bias = problem.bias.data(), .out = large});
+    for (int64_t r = 0; r < rows; ++r) {
+      Array one(1, n);
+      backend->linear(
+          {.x = x.rows(r, 1), .weight = problem.weight.get(), .bias = problem.bias.data(), .out = one.tensor()});
+      const float* row = static_cast<const float*>(memory.data()) + r * stride;
+      ASSERT_EQ(std::memcmp(one.f32(), row, static_cast<size_t>(n) * 4), 0) << isa << " row " << r;
+      ASSERT_EQ(row[n], 0.0F);
+    }
+  }
+}
+
 TEST(Embed, reads_rows_out_of_the_packed_table_exactly) {
   for (const std::string& isa : isa_levels()) {
     const auto backend = make_backend(isa, 2);
