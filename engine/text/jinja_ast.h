@@ -125,9 +125,11 @@ struct Node {
   int32_t caller_slot = -1;  // kMacro, kCallBlock: when the body uses caller, kwargs, varargs
   int32_t kwargs_slot = -1;
   int32_t varargs_slot = -1;
-  bool explicit_caller = false;                          // kMacro: caller is in its argument list
-  Builtin builtin = nullptr;                             // kFilter, kTest; null: unknown, fails when evaluated
-  bool exported = false;                                 // kSet, kSetBlock, kMacro at the top level: visible to blocks
+  bool explicit_caller = false;  // kMacro: caller is in its argument list
+  Builtin builtin = nullptr;     // kFilter, kTest; null: unknown, fails when evaluated
+  bool foldable = false;         // an expression of constants only, which Jinja evaluates when it compiles
+  bool lenient = false;          // kGetitem of a slice inside such an expression: undefined where Python would complain
+  bool exported = false;         // kSet, kSetBlock, kMacro at the top level: visible to blocks
   std::vector<std::pair<std::string, SlotRef>> visible;  // scoped kBlock: the names its body may see
 };
 

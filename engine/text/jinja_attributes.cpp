@@ -27,7 +27,8 @@ bool is_hashable(const Value& value) {
     const auto& items = value.as<ListObject>().items();
     return std::all_of(items.begin(), items.end(), is_hashable);
   }
-  return !value.is(Type::kList) && !value.is(Type::kDict) && !value.is(Type::kView);
+  if (value.is(Type::kView)) return value.as<ViewObject>().kind == ViewKind::kValues;
+  return !value.is(Type::kList) && !value.is(Type::kDict);
 }
 
 Value number_attr(const Value& value, std::string_view name) {
@@ -65,12 +66,12 @@ Value Interpreter::loop_attr(const Value& value, std::string_view name) {
 }
 
 bool Interpreter::find_attr(const Value& object, std::string_view name, Value& out) {
-  if (object.is_undefined()) fail_undefined(object);
   if (name.starts_with("__") && is_dunder_attribute(name)) {
     out = make_undefined(
         heap_, "access to attribute " + repr_str(name) + " of " + repr_str(type_name(object)) + " object is unsafe.");
     return true;
   }
+  if (object.is_undefined()) fail_undefined(object);
   if (const BuiltinEntry* method = find_method(object, name)) {
     out = method->call != nullptr ? bound_method(heap_, *method, object)
                                   : make_undefined(heap_, "access to attribute " + repr_str(name) + " of " +

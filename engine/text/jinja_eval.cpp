@@ -139,20 +139,11 @@ Value Interpreter::eval_concat(const Node& node) {
 
 namespace {
 
-bool is_literal(const Node& node) {
-  if (node.kind == Kind::kConst) return true;
-  if (node.kind != Kind::kList && node.kind != Kind::kTuple && node.kind != Kind::kDict && node.kind != Kind::kNeg)
-    return false;
-  if (node.a && !is_literal(*node.a)) return false;
-  for (const NodePtr& item : node.items) {
-    if (!is_literal(*item)) return false;
-  }
-  return true;
-}
-
 bool is_sliceable(const Value& value) {
   return value.is_str() || value.is_sequence_object() || value.is(Type::kRange) || value.is(Type::kBytes);
 }
+
+bool is_slice_bound(const Value& value) { return value.is_missing() || value.is_none() || value.is_integral(); }
 
 }  // namespace
 
@@ -169,9 +160,13 @@ Value Interpreter::eval_getitem(const Node& node) {
   }
   position_ = node.position;
   if (object.is_undefined()) fail_undefined(object);
-  if (!is_sliceable(object)) {
-    // Jinja folds constants through its lenient lookup; anything else is sliced by Python, which complains.
-    if (is_literal(*node.a)) return make_undefined(heap_, type_name(object) + " object has no element slice(...)");
+  const bool sliceable = is_sliceable(object);
+  const bool bounds = is_slice_bound(parts[0]) && is_slice_bound(parts[1]) && is_slice_bound(parts[2]);
+  const bool zero_step = parts[2].is(Type::kInt) && parts[2].as_int() == 0;
+  if (node.lenient && !(sliceable && (bounds || zero_step))) {
+    return make_undefined(heap_, type_name(object) + " object has no element slice(...)");
+  }
+  if (!sliceable) {
     if (object.is(Type::kDict)) fail("TypeError: unhashable type: 'slice'");
     fail("TypeError: '" + type_name(object) + "' object is not subscriptable");
   }
@@ -357,7 +352,7 @@ Value Interpreter::eval_binary(const Node& node) {
 }
 
 std::string macro_repr(const MacroObject& macro) {
-  return macro.node.name.empty() ? "<Macro None>" : "<Macro " + repr_str(macro.node.name) + ">";
+  return macro.node.name.empty() ? "<Macro anonymous>" : "<Macro " + repr_str(macro.node.name) + ">";
 }
 
 Value macro_attr(Interpreter& in, const MacroObject& macro, std::string_view name) {

@@ -245,7 +245,7 @@ double round_half_even(double value, int64_t digits) {
   return std::nearbyint(value / unit) * unit;
 }
 
-Value filter_round(Interpreter& in, const Value& value, Args& args) {
+Value filter_round(Interpreter&, const Value& value, Args& args) {
   const Params params("round", args, {"precision", "method"});
   const int64_t digits = params.integer(0, 0);
   const std::string method = params.text(1, "common");
@@ -263,8 +263,7 @@ Value filter_round(Interpreter& in, const Value& value, Args& args) {
   const double scaled = number * scale;
   if (!std::isfinite(scaled)) fail("OverflowError: cannot round this number");
   const double whole = method == "ceil" ? std::ceil(scaled) : std::floor(scaled);
-  return make_int(in.heap(), BigInt::from_double(whole)).is(Type::kBig) || scale != 0 ? Value(whole / scale)
-                                                                                      : Value(whole);
+  return (whole + 0.0) / scale;  // ceil gives an int in Python, so there is no negative zero
 }
 
 Value filter_safe(Interpreter& in, const Value& value, Args& args) {

@@ -20,6 +20,7 @@ struct Spec {
   char sign = '-';
   bool alternate = false;
   bool zero = false;
+  bool no_negative_zero = false;  // z
   int64_t width = 0;
   char grouping = '\0';
   int precision = -1;
@@ -54,7 +55,7 @@ Spec parse_spec(std::string_view text) {
     return true;
   };
   if (at < text.size() && (text[at] == '+' || text[at] == '-' || text[at] == ' ')) spec.sign = text[at++];
-  skip('z');
+  spec.no_negative_zero = skip('z');
   spec.alternate = skip('#');
   if (skip('0')) {
     spec.zero = true;
@@ -106,6 +107,7 @@ std::string group_digits(std::string_view digits, char separator, size_t group, 
 std::string format_int(const Value& value, const Spec& spec) {
   const BigInt number = value.is(Type::kBig) ? value.as<BigObject>().value : BigInt(value.as_int());
   if (spec.precision >= 0) fail("ValueError: Precision not allowed in integer format specifier");
+  if (spec.no_negative_zero) fail("ValueError: Negative zero coercion (z) not allowed for integers");
   if (spec.type == 'c') {
     std::string text;
     if (!number.fits_int64() || number.to_int64() < 0 || number.to_int64() > 0x10FFFF)
@@ -130,8 +132,8 @@ std::string format_int(const Value& value, const Spec& spec) {
 
 std::string format_float(double value, const Spec& spec) {
   const bool plain = spec.type == '\0';
-  char type = plain ? 'r' : spec.type;
-  if (std::strchr("eEfFgGn%r", type) == nullptr)
+  char type = plain ? 'g' : spec.type;
+  if (std::strchr("eEfFgGn%", type) == nullptr)
     fail(std::string("ValueError: Unknown format code '") + type + "' for object of type 'float'");
   if (type == 'n') type = 'g';
   std::string prefix = std::signbit(value) && !std::isnan(value) ? "-"
@@ -159,6 +161,9 @@ std::string format_float(double value, const Spec& spec) {
   } else {
     text = format_double(magnitude, type, spec.precision < 0 ? 6 : spec.precision, spec.alternate);
   }
+  if (spec.no_negative_zero && std::isfinite(value) && text.find_first_of("123456789") == std::string::npos) {
+    prefix = spec.sign == '-' ? "" : std::string(1, spec.sign);
+  }
   if (spec.grouping != '\0' && std::isfinite(value)) {
     const size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
     const bool zeros = spec.align == '=' && spec.fill == "0";
@@ -174,7 +179,7 @@ std::string format_text(std::string_view text, const Spec& spec) {
     fail(std::string("ValueError: Unknown format code '") + spec.type + "' for object of type 'str'");
   }
   if (spec.align == '=' && !spec.zero) fail("ValueError: '=' alignment not allowed in string format specifier");
-  if (spec.sign != '-' || spec.grouping != '\0' || spec.alternate)
+  if (spec.sign != '-' || spec.grouping != '\0' || spec.alternate || spec.no_negative_zero)
     fail("ValueError: this format is not allowed for strings");
   if (spec.precision >= 0) text = text.substr(0, byte_offset(text, spec.precision));
   Spec padded = spec;
@@ -241,7 +246,8 @@ class Formatter {
 
   Value convert(const Value& value, char how) {
     if (how == 's') return in_.str(to_str(value));
-    if (how == 'r' || how == 'a') return in_.str(repr(value));
+    if (how == 'r') return in_.str(repr(value));
+    if (how == 'a') return in_.str(ascii_only(repr(value)));
     fail(std::string("ValueError: Unknown conversion specifier ") + how);
   }
 

@@ -25,10 +25,16 @@ class PercentFormatter {
         continue;
       }
       ++at_;
+      if (peek() == '%') {
+        out += text_[at_++];
+        continue;
+      }
       out += directive();
       in_.check_text(static_cast<int64_t>(out.size()));
     }
-    const bool mapping = args_.is(Type::kDict) || args_.is_sequence_object();
+    // Whatever has a __getitem__ may be a mapping of which nothing was asked.
+    const bool mapping = args_.is(Type::kDict) || args_.is(Type::kList) || args_.is(Type::kRange) ||
+                         args_.is(Type::kBytes) || args_.is_undefined();
     const bool unused = tuple_ ? next_ < args_.as<ListObject>().items().size() : next_ == 0 && !used_name_ && !mapping;
     if (unused) fail("TypeError: not all arguments converted during string formatting");
     return out;
@@ -41,6 +47,7 @@ class PercentFormatter {
   }
 
   Value next_arg() {
+    if (used_name_) fail("TypeError: not enough arguments for format string");
     if (tuple_) {
       const auto& items = args_.as<ListObject>().items();
       if (next_ >= items.size()) fail("TypeError: not enough arguments for format string");
@@ -106,7 +113,6 @@ class PercentFormatter {
     if (std::strchr("hlL", peek()) != nullptr && peek() != '\0') ++at_;
     const char kind = peek();
     ++at_;
-    if (kind == '%') return "%";
     if (std::strchr("sradiuxXoeEfFgGc", kind) == nullptr || kind == '\0') {
       fail(std::string("ValueError: unsupported format character '") + kind + "'");
     }
@@ -115,7 +121,7 @@ class PercentFormatter {
 
   std::string convert(char kind, const Value& value) {
     if (kind == 's' || kind == 'r' || kind == 'a') {
-      std::string text = kind == 's' ? to_str(value) : repr(value);
+      std::string text = kind == 's' ? to_str(value) : kind == 'r' ? repr(value) : ascii_only(repr(value));
       if (markup_ && !is_markup(value)) text = escape_html(text);
       if (precision_ >= 0) text.resize(byte_offset(text, precision_));
       return pad("", text, ' ');

@@ -172,7 +172,6 @@ class Writer {
         continue;
       }
       const char32_t c = next_code_point(text, at);
-      if (c == 0x7F) continue;
       out_ += text.substr(clean, start - clean);
       clean = at;
       static constexpr std::string_view kFrom = "\"\\\n\r\t\b\f";

@@ -244,5 +244,7 @@ std::string to_str(const Value& value);
 std::string repr(const Value& value);
 std::string repr_str(std::string_view text);
 std::string repr_float(double value);
+/// ascii(): code points beyond ASCII as escapes.
+std::string ascii_only(std::string_view text);
 
 }  // namespace seraph::jinja

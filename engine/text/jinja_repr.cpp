@@ -184,12 +184,32 @@ std::string repr_str(std::string_view text) {
   return out;
 }
 
+std::string ascii_only(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = next_code_point(text, at);
+    char escape[16];
+    if (c < 0x80) {
+      out += static_cast<char>(c);
+      continue;
+    }
+    std::snprintf(escape, sizeof escape,
+                  c < 0x100     ? "\\x%02x"
+                  : c < 0x10000 ? "\\u%04x"
+                                : "\\U%08x",
+                  static_cast<unsigned>(c));
+    out += escape;
+  }
+  return out;
+}
+
 std::string repr_float(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   // The shortest digits that read back, laid out by Python's rule: exponents below -4 or from 16 on.
   char text[40];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
+  char* const end = std::to_chars(text, text + sizeof text - 1, value, std::chars_format::scientific).ptr;
+  *end = '\0';  // for atoi below
   std::string digits;
   const char* p = text;
   const bool negative = *p == '-';

@@ -287,6 +287,38 @@ class Resolver {
     return scope;
   }
 
+  /// Which expressions are constant.
+  static bool mark_foldable(Node& node) {
+    static constexpr std::string_view kNeedContext[] = {"map",        "select",     "reject",
+                                                        "selectattr", "rejectattr", "random"};
+    bool foldable = node.kind != Kind::kName && node.kind != Kind::kNsRef && node.kind != Kind::kCall;
+    if (node.kind == Kind::kFilter) {
+      foldable =
+          node.a && std::find(std::begin(kNeedContext), std::end(kNeedContext), node.name) == std::end(kNeedContext);
+    }
+    for_each_expression(node, [&](const Node& child) {
+      const bool constant = mark_foldable(const_cast<Node&>(child));
+      foldable = foldable && constant;
+    });
+    node.foldable = foldable;
+    return foldable;
+  }
+
+  /// A slice that Jinja evaluates itself, as part of a larger constant or of an output, goes through its lenient
+  /// lookup; one that is left to run is Python's own.
+  static void mark_lenient(Node& node, bool inside_constant) {
+    if (node.kind == Kind::kGetitem && node.b->kind == Kind::kSlice) node.lenient = node.foldable && inside_constant;
+    const bool inside = node.foldable || node.kind == Kind::kOutput;
+    for_each_expression(node, [&](const Node& child) { mark_lenient(const_cast<Node&>(child), inside); });
+  }
+
+  /// A whole expression (or an output with all of its expressions).
+  void expression_tree(Node& node, State state) {
+    mark_foldable(node);
+    mark_lenient(node, false);
+    expression(node, state);
+  }
+
   void expression(Node& node, State state) {
     switch (node.kind) {
       case Kind::kName:
@@ -329,17 +361,17 @@ class Resolver {
         return;
       case Kind::kCallBlock:
         function_body(node, state);
-        expression(*node.a, state);
+        expression_tree(*node.a, state);
         return;
       case Kind::kGeneration:
         return function_body(node, state);
       case Kind::kSet:
-        expression(*node.b, state);
-        expression(*node.a, state);
+        expression_tree(*node.b, state);
+        expression_tree(*node.a, state);
         node.exported = state.top_level && program_.has_blocks;
         return;
       case Kind::kSetBlock:
-        expression(*node.a, state);
+        expression_tree(*node.a, state);
         node.exported = state.top_level && program_.has_blocks;
         return inner_scope(node, state);
       case Kind::kFilterBlock:
@@ -357,19 +389,19 @@ class Resolver {
         }
         return;
       case Kind::kUnloadable:
-        expression(*node.a, state);
+        expression_tree(*node.a, state);
         return;
       default:
-        expression(node, state);
+        expression_tree(node, state);
     }
   }
 
   void branches(Node& node, State state) {
     state.soft = true;
-    expression(*node.a, state);
+    expression_tree(*node.a, state);
     statements(node.body, state);
     for (const NodePtr& elif : node.elifs) {
-      expression(*elif->a, state);
+      expression_tree(*elif->a, state);
       statements(elif->body, state);
     }
     statements(node.else_body, state);
@@ -388,14 +420,14 @@ class Resolver {
     if (node.kind == Kind::kFilterBlock) collector.visit(*node.a);
     node.scope = scope_of(symbols);
     if (node.kind == Kind::kWith) {
-      for (const NodePtr& target : node.items) expression(*target, inner);
-      for (const NodePtr& value : node.values) expression(*value, state);
+      for (const NodePtr& target : node.items) expression_tree(*target, inner);
+      for (const NodePtr& value : node.values) expression_tree(*value, state);
     } else if (node.kind == Kind::kSetBlock) {
       if (node.b) collect_filter_names(*node.b, symbols);
-      if (node.b) expression(*node.b, inner);
+      if (node.b) expression_tree(*node.b, inner);
       node.scope = scope_of(symbols);
     } else {
-      expression(*node.a, inner);
+      expression_tree(*node.a, inner);
     }
     statements(node.body, inner);
   }
@@ -431,7 +463,7 @@ class Resolver {
 
     State inner{.symbols = &body_symbols, .in_loop = true};
     if (node.c) for_test(node, state, function);
-    expression(*node.a, inner);
+    expression_tree(*node.a, inner);
     node.scope = scope_of(body_symbols);
     statements(node.body, inner);
 
@@ -440,7 +472,7 @@ class Resolver {
     node.else_scope = scope_of(else_symbols);
     // The else part of an inner loop may break the outer one, but not across a recursive loop's function.
     statements(node.else_body, {.symbols = &else_symbols, .in_loop = state.in_loop && !node.recursive});
-    expression(*node.b, state);
+    expression_tree(*node.b, state);
     node.num_slots = function->num_slots;
   }
 
@@ -451,9 +483,9 @@ class Resolver {
     collector.visit_target(*node.a);
     collector.visit(*node.c);
     const State inner{.symbols = &symbols};
-    expression(*node.c, inner);
+    expression_tree(*node.c, inner);
     node.test_target = copy_target(*node.a);
-    expression(*node.test_target, inner);
+    expression_tree(*node.test_target, inner);
     node.test_scope = scope_of(symbols);
   }
 
@@ -500,8 +532,8 @@ class Resolver {
     node.kwargs_slot = special("kwargs");
     node.varargs_slot = special("varargs");
     const State inner{.symbols = &symbols};
-    for (const NodePtr& param : node.params) expression(*param, inner);
-    for (const NodePtr& value : node.defaults) expression(*value, inner);
+    for (const NodePtr& param : node.params) expression_tree(*param, inner);
+    for (const NodePtr& value : node.defaults) expression_tree(*value, inner);
     node.scope = scope_of(symbols);
     statements(node.body, inner);
     node.num_slots = function.num_slots;

@@ -80,10 +80,14 @@ Value test_divisibleby(Interpreter& in, const Value& value, Args& args) {
   return remainder_is(in, value, params[0], 0);
 }
 
+/// Names are looked up in a dict, so they must be hashable.
 Value test_filter(Interpreter&, const Value& value, Args&) {
+  hash_of(value);
   return value.is_str() && find_filter(str_of(value)) != nullptr;
 }
+
 Value test_test(Interpreter&, const Value& value, Args&) {
+  hash_of(value);
   return value.is_str() && find_test(str_of(value)) != nullptr;
 }
 

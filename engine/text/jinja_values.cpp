@@ -162,9 +162,11 @@ uint64_t hash_at(const Value& value, int depth) {
       for (const Value& item : value.as<ListObject>().items()) seed = mix(seed, hash_at(item, depth + 1));
       return seed;
     }
+    case Type::kView:
+      if (value.as<ViewObject>().kind == ViewKind::kValues) return mix(7, reinterpret_cast<uintptr_t>(value.object()));
+      [[fallthrough]];
     case Type::kList:
     case Type::kDict:
-    case Type::kView:
       fail("TypeError: unhashable type: '" + type_name(value) + "'");
     case Type::kUndefined:
     case Type::kMissing:
