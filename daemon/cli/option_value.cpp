@@ -207,7 +207,7 @@ Result<Setting> parse_option_value(const OptionRow& row, const std::vector<std::
   const std::string text = setting_text(row, setting);
   if (has_item(row.allowed, text) || (row.type == OptionType::kJson && setting.json.as_object().empty()))
     return setting;
-  const std::string why = to_lower(std::string_view(row.help).substr(0, 1)) + (row.help + 1);
+  const std::string_view why(row.help);
   return Error{ErrorCode::kUnsupported,
                fmt::format("{} {} cannot be used here: {}", option_flag(row), text, why.substr(0, why.size() - 1)), "",
                option_flag(row)};
