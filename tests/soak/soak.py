@@ -2,7 +2,10 @@
 """Soak: random clients that connect, stall, abort, half-close, pipeline, send garbage and stream slowly, against a real server.
 
   soak.py --port 8501 --pid PID [--clients 500] [--seconds 60]     a server that runs already
-  soak.py [...] -- build/seraph run --model DIR                    starts that command on a free port
+  soak.py [...] -- build/seraph run --kv-cache-memory 32MiB        starts that command on a free port
+
+Pages of the KV cache become resident as blocks are first used; a small cache is full after the warm-up, so that what grows
+later is a leak.
 
 At the end the server answers, its connections are closed, no request runs, its KV blocks are back to the start, its memory has
 not grown and no well-behaved client got a wrong answer. Prints one line for each of these; exit status 0 when all hold.
