@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, builds and runs the tests: format, tidy, unit, fuzz corpora, golden (when the truths are there) and api.
 #   ./test.sh        the above
-#   ./test.sh all    also ASan + UBSan and TSan builds of the unit tests and fuzz corpora
+#   ./test.sh all    also ASan + UBSan and TSan builds of the unit tests and fuzz corpora, and a minute of random clients
 #   SERAPH_BUILD_DIR   build folder (default: build-test)   SERAPH_GOLDEN_DIR   recorded truths (default: ../shared/golden)
 # The last line is "N passed, N failed"; the exit status is 0 only when nothing failed.
 set -euo pipefail
@@ -66,23 +66,20 @@ check tidy python3 tests/tidy/tidy.py
 check "tidy's own test" python3 tests/tidy/tidy_test.py
 
 golden=${SERAPH_GOLDEN_DIR:-$root/../shared/golden}
-labels='unit|fuzz'
+labels='unit|fuzz|api'
 if [ -d "$golden" ]; then
-  labels='unit|fuzz|golden'
+  labels='unit|fuzz|golden|api'
   SERAPH_GOLDEN_DIR=$(cd "$golden" && pwd)
   export SERAPH_GOLDEN_DIR
 else
   say "no recorded truths in $golden: the golden tests are left out"
 fi
 build_and_run "$build_dir" "$labels" -DCMAKE_BUILD_TYPE=Release
-for script in tests/api/*_test.sh; do
-  [ -e "$script" ] && [ -x "$build_dir/seraph" ] || continue
-  check "$script" bash "$script" "$build_dir/seraph"
-done
 
 if [ "$mode" = all ]; then
   build_and_run "$build_dir-address" 'unit|fuzz' -DCMAKE_BUILD_TYPE=Release -DSERAPH_SANITIZE=address
   build_and_run "$build_dir-thread" 'unit' -DCMAKE_BUILD_TYPE=Release -DSERAPH_SANITIZE=thread
+  check "soak" python3 tests/soak/soak.py -- "$build_dir/seraph" run --kv-cache-memory 32MiB
 fi
 
 echo "$passed passed, $failed failed"
