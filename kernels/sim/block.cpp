@@ -66,6 +66,7 @@ Block::~Block() = default;
 void Block::prepare(LaunchRun& launch, const Index3& block_index, uint32_t serial) {
   launch_ = &launch;
   serial_ = serial;
+  ++num_runs_;
   position_ = {block_index, launch.block, launch.grid};
   num_threads_ = launch.block.x * launch.block.y * launch.block.z;
   num_warps_ = (num_threads_ + 31) / 32;

@@ -108,7 +108,7 @@ class Block {
   void report_deadlock();
   Clock clock_of(const Thread& thread, Space space) const;
   std::string describe(const Thread& thread) const;
-  std::string describe(const Record& record) const;
+  std::string describe(const Record& record, Space space) const;
   uintptr_t shared_begin() const { return reinterpret_cast<uintptr_t>(shared_.get()); }
 
   struct AlignedFree {
@@ -138,6 +138,7 @@ class Block {
   GridPosition position_;
   Fiber scheduler_;
   uint32_t serial_ = 0;
+  uint32_t num_runs_ = 0;  // shared memory's serial: blocks of one launch run in any order
   uint32_t num_threads_ = 0;
   uint32_t num_warps_ = 0;
   uint32_t num_ended_ = 0;

@@ -24,19 +24,21 @@ std::string placed(uintptr_t address, const Extent& extent) {
 }  // namespace
 
 Clock Block::clock_of(const Thread& thread, Space space) const {
-  return {.serial = serial_,
+  const bool shared = space == Space::kShared;
+  return {.serial = shared ? num_runs_ : serial_,
           .thread = thread.number,
           .epoch = thread.warp->epoch,
           .block_epoch = block_epoch_,
-          .first_serial = space == Space::kShared ? serial_ : launch_->first_serial,
+          .first_serial = shared ? num_runs_ : launch_->first_serial,
           .acquire_time = acquire_time_,
           .releases = &launch_->releases};
 }
 
-std::string Block::describe(const Record& record) const {
+std::string Block::describe(const Record& record, Space space) const {
   if (record.thread == kManyBlocks) return "several blocks";
+  const bool same_block = space == Space::kShared || record.serial == serial_;
   const std::string block =
-      record.serial == serial_ ? "" : " of block number " + std::to_string(record.serial - launch_->first_serial);
+      same_block ? "" : " of block number " + std::to_string(record.serial - launch_->first_serial);
   if (record.thread == kAtomicThread) return "an atomic operation" + block;
   if (record.thread == kManyThreads) return "several warps" + block;
   if (record.thread >= kWarpCode) return "several lanes of warp " + std::to_string(record.thread - kWarpCode) + block;
@@ -74,7 +76,8 @@ void Block::check(const Access& access, const Extent& extent, const Site& site) 
   }
   if (finding.problem == Problem::kRace) {
     fail("race: " + std::string(verb) + " " + sized(access) + " " + placed(finding.address, extent) + ", which " +
-             describe(finding.other) + (finding.other_wrote ? " wrote" : " read") + " with no barrier between",
+             describe(finding.other, access.space) + (finding.other_wrote ? " wrote" : " read") +
+             " with no barrier between",
          site);
   }
   LaunchStats& stats = launch_->stats;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 
@@ -102,7 +103,8 @@ Finding Shadow::touch(const Clock& clock, uintptr_t address, uint32_t bytes, Acc
     if (kind == AccessKind::kWrite) {
       state |= mask;
     } else if (check_written && (state & mask) != mask) {
-      return {Problem::kUnwritten, base_ + word * 4 + begin};
+      const auto missing = static_cast<unsigned>(mask & ~state);
+      return {Problem::kUnwritten, base_ + word * 4 + static_cast<size_t>(std::countr_zero(missing))};
     }
     Finding found;
     if (mask == kWritten && (state & kSplit) == 0) {
