@@ -6,6 +6,7 @@
 #include "daemon/cli/help.h"
 #include "daemon/cli/settings.h"
 #include "daemon/commands/check_prompt.h"
+#include "daemon/commands/check_tools.h"
 #include "daemon/commands/commands.h"
 
 namespace seraph {
@@ -37,6 +38,35 @@ int check_prompt(const Args& args) {
   return run_check_prompt(prompt);
 }
 
+constexpr OptionRow kCheckToolsOptions[] = {
+    {.name = "file", .group = OptionGroup::kTool, .help = "File with a model's text; standard input without one."},
+    {.name = "jsonl", .group = OptionGroup::kTool, .help = "File with one case a line; each gives one line of JSON."},
+    {.name = "parser", .group = OptionGroup::kTool, .help = "Tool-call parser where a case names none."},
+    {.name = "reasoning-parser", .group = OptionGroup::kTool, .help = "Reasoning parser where a case names none."},
+    {.name = "every-split",
+     .type = OptionType::kBool,
+     .group = OptionGroup::kTool,
+     .help = "Also cut each text at every place and compare what comes out."},
+};
+
+int check_tools(const Args& args) {
+  OptionTable table{.command = "check tools", .positional = "file"};
+  table.add(kCheckToolsOptions);
+  if (asks_for_help(args)) {
+    fmt::print("{}", table_help(table, false));
+    return 0;
+  }
+  auto settings = resolve_settings(table, Verb::kServe, Sources{args, nullptr});
+  if (!settings.ok()) return report_error(table.command, settings.error());
+  CheckToolsArgs tools;
+  tools.text_path = settings->text("file");
+  tools.jsonl_path = settings->text("jsonl");
+  tools.parser = settings->text("parser");
+  tools.reasoning_parser = settings->text("reasoning-parser");
+  tools.every_split = settings->flag("every-split");
+  return run_check_tools(tools);
+}
+
 int check_settings(Verb verb, const Args& args) {
   const OptionTable table = server_options(verb);
   auto settings = resolve_settings(table, verb, Sources{args, process_environment});
@@ -56,11 +86,14 @@ int check_settings(Verb verb, const Args& args) {
 
 int run_check(const Args& args) {
   if (!args.empty() && args.front() == "prompt") return check_prompt(Args(args.begin() + 1, args.end()));
+  if (!args.empty() && args.front() == "tools") return check_tools(Args(args.begin() + 1, args.end()));
   if (asks_for_help(args)) {
     fmt::print(
         "usage: seraph check [run|serve] [options]   every option's value and where it comes from\n"
         "       seraph check prompt [FILE.json | --jsonl FILE] [--model DIR] [--chat-template TEMPLATE]\n"
-        "                                            render conversations through a chat template\n");
+        "                                            render conversations through a chat template\n"
+        "       seraph check tools [FILE | --jsonl FILE] --parser P [--reasoning-parser R] [--every-split]\n"
+        "                                            tool calls and reasoning in a model's text\n");
     return 0;
   }
   if (!args.empty() && (args.front() == "serve" || args.front() == "run")) {

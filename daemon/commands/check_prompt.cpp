@@ -1,11 +1,11 @@
 #include "daemon/commands/check_prompt.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "daemon/commands/commands.h"
+#include "daemon/commands/json_lines.h"
 
 namespace seraph {
 namespace {
@@ -57,22 +57,6 @@ Result<ChatInput> read_input(const Json& prompt_case) {
   SERAPH_ASSIGN_OR_RETURN(input.add_generation_prompt, bool_member(prompt_case, "add_generation_prompt"));
   SERAPH_ASSIGN_OR_RETURN(input.continue_final_message, bool_member(prompt_case, "continue_final_message"));
   return input;
-}
-
-/// The line breaks of Unicode are legal within JSON strings, but readers that split text into lines break there.
-std::string one_line(std::string json) {
-  static constexpr std::pair<std::string_view, std::string_view> kBreaks[] = {
-      {"\xC2\x85", "\\u0085"}, {"\xE2\x80\xA8", "\\u2028"}, {"\xE2\x80\xA9", "\\u2029"}};
-  for (const auto& [from, to] : kBreaks) {
-    for (size_t at = json.find(from); at != std::string::npos; at = json.find(from, at))
-      json.replace(at, from.size(), to);
-  }
-  return json;
-}
-
-void print_line(const Json& answer) {
-  const std::string line = one_line(answer.dump()) + "\n";
-  std::fwrite(line.data(), 1, line.size(), stdout);
 }
 
 }  // namespace
@@ -150,7 +134,7 @@ int run_check_prompt(const CheckPromptArgs& args) {
     auto prompt_case = Json::parse_file(args.json_path);
     if (!prompt_case.ok()) return report_error("check prompt", prompt_case.error());
     const Json answer = checker.answer(*prompt_case);
-    print_line(answer);
+    print_json_line(answer);
     return answer.find("prompt") != nullptr ? 0 : 2;
   }
   std::ifstream file(args.jsonl_path, std::ios::binary);
@@ -162,11 +146,11 @@ int run_check_prompt(const CheckPromptArgs& args) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto prompt_case = Json::parse(line);
     if (prompt_case.ok()) {
-      print_line(checker.answer(*prompt_case));
+      print_json_line(checker.answer(*prompt_case));
     } else {
       Json answer;
       answer.set("error", prompt_case.error().text());
-      print_line(answer);
+      print_json_line(answer);
     }
   }
   return 0;
