@@ -27,8 +27,13 @@ check() {
   fi
 }
 
+# Versions of clang-format lay some lines out differently: only the one that the sources were written with judges.
 check_format() {
   local files
+  if ! clang-format --version | grep -q 'version 14\.'; then
+    say "clang-format 14 is not installed: the layout is not checked"
+    return 0
+  fi
   mapfile -t files < <(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' 2>/dev/null || true)
   [ "${#files[@]}" = 0 ] && return 0
   clang-format --dry-run -Werror "${files[@]}"

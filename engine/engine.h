@@ -19,31 +19,31 @@ enum class LoadFormat { kAuto, kDummy };  // kDummy: random weights of the confi
 /// What the option table decided. Zero or -1 means "choose": the chosen value is in EngineInfo.
 struct EngineOptions {
   std::string model_dir;
-  std::string device = "auto";           // auto | cpu
-  std::string dtype = "auto";            // auto (the checkpoint's) | float32 | bfloat16 | float16
+  std::string device = "auto";  // auto | cpu
+  std::string dtype = "auto";   // auto (the checkpoint's) | float32 | bfloat16 | float16
   LoadFormat load_format = LoadFormat::kAuto;
-  bool read_ahead = true;                // ask the kernel to read weight files ahead
-  uint64_t seed = 0;                     // of dummy weights
-  int32_t max_model_len = 0;             // 0: the checkpoint's
-  int32_t max_model_len_cap = 0;         // applies when max_model_len is 0; 0: no cap (`run` sets 8192)
-  int32_t max_num_seqs = 0;              // sequences in one step
-  int32_t max_num_batched_tokens = 0;    // token budget of one step
-  int32_t block_tokens = 16;             // tokens per KV block
+  bool read_ahead = true;              // ask the kernel to read weight files ahead
+  uint64_t seed = 0;                   // of dummy weights
+  int32_t max_model_len = 0;           // 0: the checkpoint's
+  int32_t max_model_len_cap = 0;       // applies when max_model_len is 0; 0: no cap (`run` sets 8192)
+  int32_t max_num_seqs = 0;            // sequences in one step
+  int32_t max_num_batched_tokens = 0;  // token budget of one step
+  int32_t block_tokens = 16;           // tokens per KV block
   bool enable_prefix_caching = true;
-  int64_t kv_cache_bytes = 0;            // 0: a share of free memory, at most what max_num_seqs can use
-  int32_t num_kv_blocks_override = 0;    // > 0: exactly so many blocks
-  int32_t threads = 0;                   // CPU backend; 0: the cores this process may run on
+  int64_t kv_cache_bytes = 0;          // 0: a share of free memory, at most what max_num_seqs can use
+  int32_t num_kv_blocks_override = 0;  // > 0: exactly so many blocks
+  int32_t threads = 0;                 // CPU backend; 0: the cores this process may run on
   bool pin_threads = true;
-  int32_t submit_ring_slots = 4096;      // waiting submissions and cancels before 429
-  int32_t queued_requests_max = 0;       // admission limit on unfinished requests; 0: none
+  int32_t submit_ring_slots = 4096;  // waiting submissions and cancels before 429
+  int32_t queued_requests_max = 0;   // admission limit on unfinished requests; 0: none
 };
 
 /// What came out of loading; constant afterwards.
 struct EngineInfo {
-  std::string model_type;      // config.json's
-  std::string device;          // "cpu (AVX-512 with BF16, 2 threads)"
-  std::string dtype;           // float32 | bfloat16 | float16
-  int32_t vocab_size = 0;      // rows of the head
+  std::string model_type;  // config.json's
+  std::string device;      // "cpu (AVX-512 with BF16, 2 threads)"
+  std::string dtype;       // float32 | bfloat16 | float16
+  int32_t vocab_size = 0;  // rows of the head
   int32_t max_model_len = 0;
   int32_t max_num_seqs = 0;
   int32_t max_num_batched_tokens = 0;
@@ -62,19 +62,19 @@ struct EngineStats {
   int64_t num_running = 0;
   int64_t num_waiting = 0;
   int64_t kv_blocks_total = 0;
-  int64_t kv_blocks_held = 0;            // referenced by a sequence
-  int64_t kv_blocks_cached = 0;          // unreferenced, but findable by the prefix cache
+  int64_t kv_blocks_held = 0;    // referenced by a sequence
+  int64_t kv_blocks_cached = 0;  // unreferenced, but findable by the prefix cache
   int64_t prefix_queries_tokens = 0;
   int64_t prefix_hits_tokens = 0;
-  int64_t prompt_tokens = 0;             // prefilled or taken from the cache
+  int64_t prompt_tokens = 0;  // prefilled or taken from the cache
   int64_t generation_tokens = 0;
   int64_t num_preemptions = 0;
   int64_t num_steps = 0;
-  int64_t step_tokens_last = 0;          // rows of the last step
-  int64_t device_us = 0;                 // time inside kernels, summed over steps
-  int64_t host_us = 0;                   // time of steps outside kernels, summed
-  MonotonicUs last_step_us = 0;          // when the last step completed
-  bool failed = false;                   // a sticky device error: the process must end
+  int64_t step_tokens_last = 0;  // rows of the last step
+  int64_t device_us = 0;         // time inside kernels, summed over steps
+  int64_t host_us = 0;           // time of steps outside kernels, summed
+  MonotonicUs last_step_us = 0;  // when the last step completed
+  bool failed = false;           // a sticky device error: the process must end
 };
 
 class Engine {

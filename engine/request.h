@@ -20,24 +20,24 @@ using TokenId = int32_t;
 /// defaults; the engine trusts these values. Meaning and order of application are vLLM's:
 /// allowed ids, banned ids, min_tokens, logit_bias, repetition, frequency, presence, temperature, min_p, top_k, top_p.
 struct SamplingParams {
-  float temperature = 1.0F;         // below 1e-5: greedy, and top_k, top_p, min_p are off
-  float top_p = 1.0F;               // (0, 1]
-  float min_p = 0.0F;               // [0, 1]
-  int32_t top_k = 0;                // <= 0 or >= vocabulary: off
-  float presence_penalty = 0.0F;    // over generated tokens
-  float frequency_penalty = 0.0F;   // over generated tokens
-  float repetition_penalty = 1.0F;  // over prompt and generated tokens
-  uint64_t seed = 0;                // Philox key; the API draws one when the client gave none
-  uint32_t choice = 0;              // Philox counter word; see kernels/backend.h, sample()
+  float temperature = 1.0F;                                // below 1e-5: greedy, and top_k, top_p, min_p are off
+  float top_p = 1.0F;                                      // (0, 1]
+  float min_p = 0.0F;                                      // [0, 1]
+  int32_t top_k = 0;                                       // <= 0 or >= vocabulary: off
+  float presence_penalty = 0.0F;                           // over generated tokens
+  float frequency_penalty = 0.0F;                          // over generated tokens
+  float repetition_penalty = 1.0F;                         // over prompt and generated tokens
+  uint64_t seed = 0;                                       // Philox key; the API draws one when the client gave none
+  uint32_t choice = 0;                                     // Philox counter word; see kernels/backend.h, sample()
   std::vector<std::pair<TokenId, float>> logit_bias = {};  // already clamped to [-100, 100], distinct ids
 
-  int32_t tokens_max = 16;          // >= 1; generation ends with kLength
-  int32_t tokens_min = 0;           // eos and stop ids cannot be drawn before
-  bool ignore_eos = false;          // the checkpoint's eos ids do not stop (stop_token_ids still do)
+  int32_t tokens_max = 16;  // >= 1; generation ends with kLength
+  int32_t tokens_min = 0;   // eos and stop ids cannot be drawn before
+  bool ignore_eos = false;  // the checkpoint's eos ids do not stop (stop_token_ids still do)
   std::vector<TokenId> stop_token_ids = {};
 
-  int32_t num_logprobs = -1;        // -1: none; k >= 0: the chosen token and the k best
-  int32_t num_prompt_logprobs = -1; // likewise for every prompt position after the first
+  int32_t num_logprobs = -1;         // -1: none; k >= 0: the chosen token and the k best
+  int32_t num_prompt_logprobs = -1;  // likewise for every prompt position after the first
 };
 
 /// REQUIRES: 1 <= prompt_ids.size() and prompt_ids.size() + 1 <= max_model_len.
@@ -45,9 +45,9 @@ struct Request {
   RequestId id = 0;
   std::vector<TokenId> prompt_ids = {};
   SamplingParams sampling = {};
-  int32_t priority = 0;             // smaller runs earlier; equal: first come, first served
+  int32_t priority = 0;                     // smaller runs earlier; equal: first come, first served
   std::array<uint8_t, 16> cache_salt = {};  // separates prefix-cache tenants; all zero: the common one
-  MonotonicUs arrived_us = 0;       // when the HTTP request was complete
+  MonotonicUs arrived_us = 0;               // when the HTTP request was complete
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kCancelled, kError };
@@ -64,15 +64,15 @@ using PositionLogprobs = std::vector<TokenLogprob>;
 /// whose `finish` is not kNone; exactly one such event follows every accepted submit().
 struct Event {
   RequestId id = 0;
-  TokenId token = -1;                      // -1: no token in this event (cancelled, error)
+  TokenId token = -1;  // -1: no token in this event (cancelled, error)
   FinishReason finish = FinishReason::kNone;
-  TokenId stop_token = -1;                 // kStop by one of stop_token_ids: which; -1: eos
-  int32_t num_cached_tokens = 0;           // prompt tokens taken from the prefix cache
-  MonotonicUs scheduled_us = 0;            // when the request first entered a step
-  MonotonicUs published_us = 0;            // when this event was published
-  std::unique_ptr<PositionLogprobs> logprobs = {};                    // when asked for
+  TokenId stop_token = -1;                          // kStop by one of stop_token_ids: which; -1: eos
+  int32_t num_cached_tokens = 0;                    // prompt tokens taken from the prefix cache
+  MonotonicUs scheduled_us = 0;                     // when the request first entered a step
+  MonotonicUs published_us = 0;                     // when this event was published
+  std::unique_ptr<PositionLogprobs> logprobs = {};  // when asked for
   std::unique_ptr<std::vector<PositionLogprobs>> prompt_logprobs = {};  // with the first token; [0] is empty
-  std::unique_ptr<std::string> error = {};                            // kError: one sentence
+  std::unique_ptr<std::string> error = {};                              // kError: one sentence
 };
 
 }  // namespace seraph

@@ -109,23 +109,23 @@ struct ActivationTypes {
 };
 
 struct EmbedArgs {
-  std::span<const int32_t> ids;    // [T] host; 0 <= id < table.rows()
-  const Weight* table = nullptr;   // [V, H]
-  Tensor out;                      // [T, H] residual dtype
+  std::span<const int32_t> ids;   // [T] host; 0 <= id < table.rows()
+  const Weight* table = nullptr;  // [V, H]
+  Tensor out;                     // [T, H] residual dtype
 };
 
 struct RmsNormArgs {
-  Tensor x;                      // [T, n * group]; each group of `group` columns is normed on its own
-  const float* weight = nullptr; // [group] device
-  int64_t group = 0;             // = cols for the usual norm
+  Tensor x;                       // [T, n * group]; each group of `group` columns is normed on its own
+  const float* weight = nullptr;  // [group] device
+  int64_t group = 0;              // = cols for the usual norm
   float eps = 1e-6F;
-  Tensor out;                    // [T, n * group] input dtype; may be x itself
+  Tensor out;  // [T, n * group] input dtype; may be x itself
 };
 
 struct LinearArgs {
-  Tensor x;                       // [T, K] input dtype
-  const Weight* weight = nullptr; // [N, K]
-  const float* bias = nullptr;    // [N] device or null, added before the epilogue
+  Tensor x;                        // [T, K] input dtype
+  const Weight* weight = nullptr;  // [N, K]
+  const float* bias = nullptr;     // [N] device or null, added before the epilogue
   enum class Epilogue : uint8_t {
     kStore,       // out [T, N]  = x W^T + b
     kAccumulate,  // out [T, N] += x W^T + b          (the residual add)
@@ -141,28 +141,29 @@ struct PackArgs {
 };
 
 struct RopeCacheArgs {
-  Tensor qkv;                     // [T, (heads + 2 kv_heads) * head_dim] output dtype; q is rotated in place
-  const float* cos_sin = nullptr; // [T, rotary_dim] device: cos of rotary_dim/2 angles, then sin of them
-  int32_t rotary_dim = 0;         // even, <= head_dim; pairs are (i, i + rotary_dim/2)
-  const float* q_norm = nullptr;  // [head_dim] device or null: RMSNorm of each q head before rotation
-  const float* k_norm = nullptr;  // [head_dim] device or null
+  Tensor qkv;                      // [T, (heads + 2 kv_heads) * head_dim] output dtype; q is rotated in place
+  const float* cos_sin = nullptr;  // [T, rotary_dim] device: cos of rotary_dim/2 angles, then sin of them
+  int32_t rotary_dim = 0;          // even, <= head_dim; pairs are (i, i + rotary_dim/2)
+  const float* q_norm = nullptr;   // [head_dim] device or null: RMSNorm of each q head before rotation
+  const float* k_norm = nullptr;   // [head_dim] device or null
   float norm_eps = 1e-6F;
   int32_t num_heads = 0;
-  std::span<const int32_t> slots; // [T] host: block * block_tokens + offset, where this token's k and v go
+  std::span<const int32_t> slots;  // [T] host: block * block_tokens + offset, where this token's k and v go
   KvCache* cache = nullptr;
   int32_t layer = 0;
 };
 
 struct AttentionArgs {
-  Tensor q;                               // [T, heads * head_dim] output dtype (the first columns of qkv)
-  Tensor out;                             // [T, heads * head_dim] input dtype
+  Tensor q;    // [T, heads * head_dim] output dtype (the first columns of qkv)
+  Tensor out;  // [T, heads * head_dim] input dtype
   const KvCache* cache = nullptr;
   int32_t layer = 0;
-  int32_t num_heads = 0;                  // a multiple of cache->shape.num_kv_heads
+  int32_t num_heads = 0;  // a multiple of cache->shape.num_kv_heads
   float scale = 1.0F;
-  int32_t window = 0;                     // > 0: a query at position p sees keys p' with p - window < p' <= p
-  std::span<const int32_t> row_begin;     // [S + 1] host: rows of sequence s are row_begin[s] .. row_begin[s+1]
-  std::span<const int32_t> context_tokens;// [S] host: tokens in the cache including this step's; the rows are the last ones
+  int32_t window = 0;                  // > 0: a query at position p sees keys p' with p - window < p' <= p
+  std::span<const int32_t> row_begin;  // [S + 1] host: rows of sequence s are row_begin[s] .. row_begin[s+1]
+  std::span<const int32_t>
+      context_tokens;  // [S] host: tokens in the cache including this step's; the rows are the last ones
   std::span<const int32_t> block_tables;  // [S, blocks_stride] host
   int32_t blocks_stride = 0;
 };
@@ -177,23 +178,23 @@ struct TokenCount {
 /// What to do with one row of logits. Order: allowed, banned, bias, repetition, frequency, presence,
 /// temperature, min_p, top_k, top_p, draw. All spans are host memory that lives until synchronize().
 struct SampleRow {
-  int32_t logit_row = 0;            // row of SampleArgs::logits
-  float temperature = 0.0F;         // < 1e-5: greedy (top_k, top_p, min_p off); raised to 0.01 when below
-  int32_t top_k = 0;                // <= 0 or >= vocabulary: off; all ties of the k-th stay
+  int32_t logit_row = 0;     // row of SampleArgs::logits
+  float temperature = 0.0F;  // < 1e-5: greedy (top_k, top_p, min_p off); raised to 0.01 when below
+  int32_t top_k = 0;         // <= 0 or >= vocabulary: off; all ties of the k-th stay
   float top_p = 1.0F;
   float min_p = 0.0F;
   float repetition_penalty = 1.0F;
   float frequency_penalty = 0.0F;
   float presence_penalty = 0.0F;
   uint64_t seed = 0;
-  uint32_t position = 0;            // index of the drawn token in its sequence
+  uint32_t position = 0;  // index of the drawn token in its sequence
   uint32_t choice = 0;
-  int32_t given_token = -1;         // >= 0: draw nothing, report this id's logprob
-  int32_t num_logprobs = -1;        // -1: no logprobs; k >= 0: the chosen id's and the k best
-  std::span<const TokenCount> counts;                       // distinct ids
-  std::span<const std::pair<int32_t, float>> bias;          // distinct ids; does not revive a masked id
-  std::span<const int32_t> banned;                          // set to -inf
-  const uint32_t* allowed = nullptr;                        // bit set [ceil(V/32)] or null: all
+  int32_t given_token = -1;                         // >= 0: draw nothing, report this id's logprob
+  int32_t num_logprobs = -1;                        // -1: no logprobs; k >= 0: the chosen id's and the k best
+  std::span<const TokenCount> counts;               // distinct ids
+  std::span<const std::pair<int32_t, float>> bias;  // distinct ids; does not revive a masked id
+  std::span<const int32_t> banned;                  // set to -inf
+  const uint32_t* allowed = nullptr;                // bit set [ceil(V/32)] or null: all
 };
 
 struct SampledLogprob {
@@ -209,10 +210,10 @@ struct SampleResult {
 };
 
 struct SampleArgs {
-  Tensor logits;                        // [L, V] f32; rows may be changed in place
-  int32_t vocab_size = 0;               // ids >= this are never drawn (padding rows of the head)
-  std::span<const SampleRow> rows;      // at most one row per logit row
-  std::span<SampleResult> results;      // [rows.size()] host
+  Tensor logits;                    // [L, V] f32; rows may be changed in place
+  int32_t vocab_size = 0;           // ids >= this are never drawn (padding rows of the head)
+  std::span<const SampleRow> rows;  // at most one row per logit row
+  std::span<SampleResult> results;  // [rows.size()] host
 };
 
 /// The device's verdict on everything since the last call. A false `ok` is sticky: end the process.
@@ -239,7 +240,8 @@ class Backend {
   /// Brings matrices into the device's layout. Null when memory ran out.
   virtual std::unique_ptr<Weight> pack(const PackArgs& args) = 0;
   /// Random weights of that shape, uniform in (-scale, scale), the same for the same seed.
-  virtual std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) = 0;
+  virtual std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale,
+                                              uint64_t seed) = 0;
   /// Reserves what the operations below need for up to `rows_max` rows of up to `cols_max` columns.
   virtual void plan_scratch(int64_t rows_max, int64_t cols_max) = 0;
 
@@ -267,7 +269,7 @@ class Backend {
 };
 
 struct CpuBackendOptions {
-  int32_t threads = 0;       // 0: the cores this process may run on; the engine thread is one of them
+  int32_t threads = 0;  // 0: the cores this process may run on; the engine thread is one of them
   bool pin_threads = true;
   std::string isa_max = {};  // "" the best the machine has; "avx2", "avx512", "avx512bf16" (tests)
 };

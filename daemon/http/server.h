@@ -23,44 +23,44 @@ namespace seraph {
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  int port = 8000;                        // 0: any free port (tests)
-  std::string uds;                        // path of a unix socket; host and port are then unused
-  std::vector<std::string> api_keys;      // empty: no key needed
+  int port = 8000;                           // 0: any free port (tests)
+  std::string uds;                           // path of a unix socket; host and port are then unused
+  std::vector<std::string> api_keys;         // empty: no key needed
   std::vector<std::string> allowed_origins;  // CORS; empty: no CORS headers; "*": every origin
   std::vector<std::string> allowed_methods = {"*"};
   std::vector<std::string> allowed_headers = {"*"};
   bool allow_credentials = false;
-  bool request_id_headers = false;        // X-Request-Id on every answer
-  std::string root_path;                  // prefix that a proxy leaves in the path; stripped before routing
-  int connections_max = 4096;             // more: 503 and close
-  int64_t header_bytes_max = 64 << 10;    // more: 431
-  int header_count_max = 256;             // more: 431
-  int64_t body_bytes_max = 64LL << 20;    // more: 413
-  int64_t bodies_bytes_max = 1LL << 30;   // bodies held at one time by all connections; more: 503
-  int64_t header_timeout_ms = 10'000;     // from the first byte of a request to its blank line, else 408
-  int64_t body_timeout_ms = 60'000;       // from the headers to the last body byte, else 408
-  int64_t idle_timeout_ms = 120'000;      // keep-alive without a request: closed silently
-  int64_t unsent_soft_bytes = 1 << 20;    // a stream with more unsent bytes is "paused" (Exchange::send returns false)
-  int64_t unsent_hard_bytes = 16 << 20;   // a stream with more is cut and on_closed runs
-  int64_t stalled_timeout_ms = 60'000;    // unsent bytes that do not move for so long: cut
+  bool request_id_headers = false;       // X-Request-Id on every answer
+  std::string root_path;                 // prefix that a proxy leaves in the path; stripped before routing
+  int connections_max = 4096;            // more: 503 and close
+  int64_t header_bytes_max = 64 << 10;   // more: 431
+  int header_count_max = 256;            // more: 431
+  int64_t body_bytes_max = 64LL << 20;   // more: 413
+  int64_t bodies_bytes_max = 1LL << 30;  // bodies held at one time by all connections; more: 503
+  int64_t header_timeout_ms = 10'000;    // from the first byte of a request to its blank line, else 408
+  int64_t body_timeout_ms = 60'000;      // from the headers to the last body byte, else 408
+  int64_t idle_timeout_ms = 120'000;     // keep-alive without a request: closed silently
+  int64_t unsent_soft_bytes = 1 << 20;   // a stream with more unsent bytes is "paused" (Exchange::send returns false)
+  int64_t unsent_hard_bytes = 16 << 20;  // a stream with more is cut and on_closed runs
+  int64_t stalled_timeout_ms = 60'000;   // unsent bytes that do not move for so long: cut
 };
 
 struct HttpHeader {
-  std::string name;   // lower case
+  std::string name;  // lower case
   std::string value;
 };
 
 struct HttpRequest {
-  std::string method;                 // "GET", as sent
-  std::string path;                   // normalised once: percent-decoded, slashes collapsed, root path stripped, no query
-  std::string query;                  // without '?', not decoded
+  std::string method;  // "GET", as sent
+  std::string path;    // normalised once: percent-decoded, slashes collapsed, root path stripped, no query
+  std::string query;   // without '?', not decoded
   std::vector<HttpHeader> headers;
   std::string body;
-  std::string peer;                   // "127.0.0.1:54321", "unix"
+  std::string peer;  // "127.0.0.1:54321", "unix"
   bool peer_is_loopback = false;
-  int32_t key_index = -1;             // which of api_keys was presented; -1: none
-  std::string path_tail;              // what a route ending in '*' matched there
-  MonotonicUs arrived_us = 0;         // when the last byte came
+  int32_t key_index = -1;      // which of api_keys was presented; -1: none
+  std::string path_tail;       // what a route ending in '*' matched there
+  MonotonicUs arrived_us = 0;  // when the last byte came
   /// "" when absent. `name` in lower case.
   std::string_view header(std::string_view name) const;
 };
@@ -94,8 +94,8 @@ class Exchange {
 using HttpHandler = std::function<void(std::shared_ptr<Exchange>)>;
 
 enum class Access {
-  kOpen,     // never needs a key (/health, /ping)
-  kKey,      // needs a key once one is set
+  kOpen,  // never needs a key (/health, /ping)
+  kKey,   // needs a key once one is set
 };
 
 /// The routes of the server: exact paths, or a prefix when the path ends in '*'. Unknown paths: 404, known
@@ -123,7 +123,7 @@ class Router {
   std::vector<Route> routes_;
 };
 
-struct HttpCounters {            // for /metrics and the soak test
+struct HttpCounters {  // for /metrics and the soak test
   int64_t connections_open = 0;
   int64_t connections_total = 0;
   int64_t connections_refused = 0;
@@ -143,7 +143,8 @@ class HttpServer {
   virtual int port() const = 0;
   /// Shutdown, first part: no new connections; idle ones close; answers in progress go on with Connection: close.
   virtual void stop_accepting() = 0;
-  /// Shutdown, second part: closes what is left; `done` runs when every handle is closed (then the server may be destroyed).
+  /// Shutdown, second part: closes what is left; `done` runs when every handle is closed (then the server may be
+  /// destroyed).
   virtual void close(std::function<void()> done) = 0;
   virtual HttpCounters counters() const = 0;
 };

@@ -11,9 +11,9 @@ namespace seraph {
 }  // namespace seraph
 
 /// SERAPH_CHECK(cond, "why it must hold"): the text is for whoever reads the core dump at night.
-#define SERAPH_CHECK(cond, why)                                        \
-  do {                                                                 \
-    if (!(cond)) [[unlikely]] {                                        \
-      ::seraph::check_failed(__FILE__, __LINE__, #cond, why);          \
-    }                                                                  \
+#define SERAPH_CHECK(cond, why)                               \
+  do {                                                        \
+    if (!(cond)) [[unlikely]] {                               \
+      ::seraph::check_failed(__FILE__, __LINE__, #cond, why); \
+    }                                                         \
   } while (false)

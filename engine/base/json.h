@@ -23,16 +23,16 @@ class Json {
   using Object = std::vector<Member>;  // in document order; of duplicate names the last one counts
 
   Json() = default;
-  Json(std::nullptr_t) {}                                             // NOLINT: implicit by design
-  Json(bool value) : state_(value) {}                                 // NOLINT
-  Json(int value) : state_(static_cast<int64_t>(value)) {}            // NOLINT
-  Json(int64_t value) : state_(value) {}                              // NOLINT
-  Json(double value) : state_(value) {}                               // NOLINT
-  Json(const char* value) : state_(std::string(value)) {}             // NOLINT
-  Json(std::string_view value) : state_(std::string(value)) {}        // NOLINT
-  Json(std::string value) : state_(std::move(value)) {}               // NOLINT
-  Json(Array value) : state_(std::move(value)) {}                     // NOLINT
-  Json(Object value) : state_(std::move(value)) {}                    // NOLINT
+  Json(std::nullptr_t) {}                                       // NOLINT: implicit by design
+  Json(bool value) : state_(value) {}                           // NOLINT
+  Json(int value) : state_(static_cast<int64_t>(value)) {}      // NOLINT
+  Json(int64_t value) : state_(value) {}                        // NOLINT
+  Json(double value) : state_(value) {}                         // NOLINT
+  Json(const char* value) : state_(std::string(value)) {}       // NOLINT
+  Json(std::string_view value) : state_(std::string(value)) {}  // NOLINT
+  Json(std::string value) : state_(std::move(value)) {}         // NOLINT
+  Json(Array value) : state_(std::move(value)) {}               // NOLINT
+  Json(Object value) : state_(std::move(value)) {}              // NOLINT
 
   /// Parses one document. Duplicate member names: the last one wins, at its own place.
   /// Integers beyond int64 become doubles that remember their digits. Errors: kInvalidArgument with the byte offset.

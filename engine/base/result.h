@@ -37,8 +37,8 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT: implicit by design
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}   // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -77,15 +77,15 @@ class [[nodiscard]] Status {
 #define SERAPH_CONCAT(a, b) SERAPH_CONCAT_INNER(a, b)
 
 /// Returns the error of a Status (or Result) expression from the enclosing function.
-#define SERAPH_RETURN_IF_ERROR(expr)                                  \
-  if (auto seraph_status = (expr); !seraph_status.ok()) {             \
-    return std::move(seraph_status.error());                          \
+#define SERAPH_RETURN_IF_ERROR(expr)                      \
+  if (auto seraph_status = (expr); !seraph_status.ok()) { \
+    return std::move(seraph_status.error());              \
   }
 
 /// SERAPH_ASSIGN_OR_RETURN(auto plan, plan_kv_blocks(...)): declares `plan` or returns the error.
-#define SERAPH_ASSIGN_OR_RETURN(lhs, expr)                            \
-  auto SERAPH_CONCAT(seraph_result_, __LINE__) = (expr);              \
-  if (!SERAPH_CONCAT(seraph_result_, __LINE__).ok()) {                \
+#define SERAPH_ASSIGN_OR_RETURN(lhs, expr)                             \
+  auto SERAPH_CONCAT(seraph_result_, __LINE__) = (expr);               \
+  if (!SERAPH_CONCAT(seraph_result_, __LINE__).ok()) {                 \
     return std::move(SERAPH_CONCAT(seraph_result_, __LINE__).error()); \
-  }                                                                   \
+  }                                                                    \
   lhs = std::move(SERAPH_CONCAT(seraph_result_, __LINE__)).value()

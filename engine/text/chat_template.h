@@ -14,15 +14,15 @@
 namespace seraph {
 
 struct TemplateLimits {
-  int64_t steps_max = 20'000'000;          // evaluated nodes
+  int64_t steps_max = 20'000'000;  // evaluated nodes
   int64_t output_bytes_max = 64LL << 20;
-  int32_t depth_max = 200;                 // of macros and nested expressions
+  int32_t depth_max = 200;  // of macros and nested expressions
   int64_t time_max_ms = 5000;
 };
 
 /// The clock that strftime_now reads: broken-down local time, injected by tests and `check prompt`.
 struct TemplateClock {
-  bool fixed = false;                      // false: the system's local time
+  bool fixed = false;  // false: the system's local time
   int32_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, microsecond = 0;
   /// ISO 8601 without zone ("2024-07-26T10:20:30[.ffffff]"), as `check prompt` takes it.
   static Result<TemplateClock> parse(std::string_view iso);
@@ -50,13 +50,13 @@ class Template {
 
 /// A conversation on its way into a template, as transformers' apply_chat_template(tokenize=False) takes it.
 struct ChatInput {
-  Json messages;                       // array of objects; null members are removed before rendering
-  Json tools;                          // null or array
-  Json documents;                      // null or array
+  Json messages;   // array of objects; null members are removed before rendering
+  Json tools;      // null or array
+  Json documents;  // null or array
   bool add_generation_prompt = false;
-  bool continue_final_message = false; // cut right after the last message's content
-  Json kwargs;                         // null or object; these win over everything else
-  Json special_tokens;                 // object: bos_token, eos_token, ...
+  bool continue_final_message = false;  // cut right after the last message's content
+  Json kwargs;                          // null or object; these win over everything else
+  Json special_tokens;                  // object: bos_token, eos_token, ...
 };
 
 /// Renders a conversation. Errors as Template::render, and those of continue_final_message.

@@ -8,7 +8,7 @@
 namespace seraph {
 
 struct WebAsset {
-  std::string_view path;          // "/chat.js"; the page itself is "/"
+  std::string_view path;  // "/chat.js"; the page itself is "/"
   std::string_view content_type;
   std::string_view bytes;
 };
