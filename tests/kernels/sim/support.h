@@ -59,6 +59,14 @@ std::string run(void (*kernel)(Parameters...), const LaunchConfig& config, Argum
   return sim::Device::current().fault();
 }
 
+/// The report has all the parts.
+inline void expect_report(const std::string& report, std::initializer_list<const char*> parts) {
+  for (const char* part : parts) EXPECT_NE(report.find(part), std::string::npos) << part << " in: " << report;
+}
+
+/// Two blocks of two warps, with any cost allowed.
+constexpr LaunchConfig kTwoWarps = {.name = "tiny", .grid = {2}, .block = {64}, .budget = {1 << 20, 100.0F}};
+
 template <typename T>
 std::vector<T> random_16bit(size_t count, uint32_t seed) {
   std::mt19937 engine(seed);

@@ -1,32 +1,25 @@
-// For each kind of defect a tiny kernel that has it: the simulator must name the defect, the kernel, the block and the
-// thread. Beside each stands the corrected kernel where the difference is subtle: it must pass.
+// What the simulator finds wrong with accesses to memory: for each kind of defect a tiny kernel that has it must be
+// named with kernel, block and thread; beside it stands the corrected kernel where the difference is subtle.
 #include "tests/kernels/sim/support.h"
 
 namespace seraph::sim_test {
 namespace {
 
-/// The report has all the parts.
-void expect_report(const std::string& report, std::initializer_list<const char*> parts) {
-  for (const char* part : parts) EXPECT_NE(report.find(part), std::string::npos) << part << " in: " << report;
-}
-
-constexpr LaunchConfig kTwoWarps = {.name = "tiny", .grid = {2}, .block = {64}, .budget = {1 << 20, 100.0F}};
-
 __global__ void past_the_accessor(Global<float> x) { x[threadIdx.x + (blockIdx.x == 1 ? 1 : 0)] = 1.0F; }
 
-TEST(Defects, an_access_past_the_accessor_is_out_of_bounds) {
+TEST(MemoryDefects, an_access_past_the_accessor_is_out_of_bounds) {
   sim::Device device;
   DeviceArray<float> x(1024);
   const std::string report = run(past_the_accessor, kTwoWarps, Global<float>(x.data(), 64));
   expect_report(report, {"kernel tiny, block (1,0,0), thread (63,0,0)", "out of bounds: writes 4 bytes of global",
-                         "at byte 256 of 256", "defects_test.cpp:"});
+                         "at byte 256 of 256", "block_memory_test.cpp:"});
 }
 
 __global__ void write_first(Global<float> x) {
   if (threadIdx.x == 0 && blockIdx.x == 0) x[0] = 1.0F;
 }
 
-TEST(Defects, an_access_past_the_allocation_is_out_of_bounds_whatever_the_accessor_says) {
+TEST(MemoryDefects, an_access_past_the_allocation_is_out_of_bounds_whatever_the_accessor_says) {
   sim::Device device;
   DeviceArray<float> x(16);
   const std::string report = run(write_first, kTwoWarps, Global<float>(x.data() + 16, 64));
@@ -37,7 +30,7 @@ TEST(Defects, an_access_past_the_allocation_is_out_of_bounds_whatever_the_access
                 {"out of bounds", "past the end of allocation 1 of 6 bytes"});
 }
 
-TEST(Defects, use_after_free_is_out_of_bounds) {
+TEST(MemoryDefects, use_after_free_is_out_of_bounds) {
   sim::Device device;
   float* data = nullptr;
   {
@@ -47,7 +40,7 @@ TEST(Defects, use_after_free_is_out_of_bounds) {
   expect_report(run(write_first, kTwoWarps, Global<float>(data, 16)), {"out of bounds", "was freed"});
 }
 
-TEST(Defects, host_memory_is_out_of_bounds) {
+TEST(MemoryDefects, host_memory_is_out_of_bounds) {
   sim::Device device;
   float host[4] = {};
   expect_report(run(write_first, kTwoWarps, Global<float>(host, 4)), {"out of bounds", "no device memory"});
@@ -61,7 +54,7 @@ __global__ void past_shared(Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = next;
 }
 
-TEST(Defects, shared_memory_has_bounds) {
+TEST(MemoryDefects, shared_memory_has_bounds) {
   sim::Device device;
   DeviceArray<float> out(64);
   const std::string report = run(past_shared, kTwoWarps, out.all());
@@ -73,7 +66,7 @@ __global__ void misaligned_load(Global<const float> x, Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = v[0];
 }
 
-TEST(Defects, a_misaligned_vector_access_is_reported) {
+TEST(MemoryDefects, a_misaligned_vector_access_is_reported) {
   sim::Device device;
   DeviceArray<float> x(std::vector<float>(1024, 1.0F));
   DeviceArray<float> out(64);
@@ -85,7 +78,7 @@ __global__ void read_one(Global<const float> x, Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = v;
 }
 
-TEST(Defects, reading_global_memory_that_nothing_wrote_is_reported) {
+TEST(MemoryDefects, reading_global_memory_that_nothing_wrote_is_reported) {
   sim::Device device;
   DeviceArray<float> x(64);
   DeviceArray<float> out(64);
@@ -101,7 +94,7 @@ __global__ void read_shared_unwritten(Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = v;
 }
 
-TEST(Defects, reading_shared_memory_that_nothing_wrote_is_reported) {
+TEST(MemoryDefects, reading_shared_memory_that_nothing_wrote_is_reported) {
   sim::Device device;
   DeviceArray<float> out(64);
   expect_report(run(read_shared_unwritten, kTwoWarps, out.all()), {"thread (7,0,0)", "uninitialised"});
@@ -117,7 +110,7 @@ __global__ void unwritten_fragment() {
   mma<half_t>(acc, a, b);
 }
 
-TEST(Defects, multiplying_a_register_that_nothing_loaded_is_reported) {
+TEST(MemoryDefects, multiplying_a_register_that_nothing_loaded_is_reported) {
   sim::Device device;
   expect_report(run(unwritten_fragment, kTwoWarps), {"mma (A) reads register 3 of a fragment that nothing wrote"});
 }
@@ -131,7 +124,7 @@ __global__ void shift(Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = v;
 }
 
-TEST(Defects, a_read_of_another_threads_write_without_a_barrier_is_a_race) {
+TEST(MemoryDefects, a_read_of_another_threads_write_without_a_barrier_is_a_race) {
   // Whether the value is there yet depends on the order of lanes; either way it is an error.
   for (uint64_t seed = 0; seed < 6; ++seed) {
     sim::Device device({.seed = seed});
@@ -156,7 +149,7 @@ __global__ void overwrite_after_read(Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = v;
 }
 
-TEST(Defects, a_write_over_what_another_thread_reads_is_a_race) {
+TEST(MemoryDefects, a_write_over_what_another_thread_reads_is_a_race) {
   sim::Device device;
   DeviceArray<float> out(64);
   expect_report(run(overwrite_after_read<false>, kTwoWarps, out.all()), {"race", "shared", "no barrier between"});
@@ -174,7 +167,7 @@ __global__ void exchange_in_warp(Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = to_float(v);
 }
 
-TEST(Defects, within_a_warp_sync_warp_is_enough_and_needed) {
+TEST(MemoryDefects, within_a_warp_sync_warp_is_enough_and_needed) {
   sim::Device device;
   DeviceArray<float> out(64);
   const std::string report = run(exchange_in_warp<false>, kTwoWarps, out.all());
@@ -189,7 +182,7 @@ __global__ void all_blocks_write(Global<float> out) {
   if (threadIdx.x == 0) out[0] = 1.0F;
 }
 
-TEST(Defects, two_blocks_that_write_one_place_race) {
+TEST(MemoryDefects, two_blocks_that_write_one_place_race) {
   sim::Device device;
   DeviceArray<float> out(64);
   expect_report(run(all_blocks_write, kTwoWarps, out.all()), {"race: writes 4 bytes of global", "of block number"});
@@ -212,7 +205,7 @@ __global__ void last_block_sums(Global<float> parts, Global<uint32_t> counter, G
   out[0] = sum;
 }
 
-TEST(Defects, a_fence_and_an_atomic_operation_order_two_blocks) {
+TEST(MemoryDefects, a_fence_and_an_atomic_operation_order_two_blocks) {
   sim::Device device;
   DeviceArray<float> parts(2);
   DeviceArray<float> out(1);
@@ -226,58 +219,6 @@ TEST(Defects, a_fence_and_an_atomic_operation_order_two_blocks) {
   expect_report(run(last_block_sums<false>, kTwoWarps, bad_parts.all(), bad_counter.all(), bad_out.all()), {"race"});
 }
 
-__global__ void barrier_for_some() {
-  if (threadIdx.x != 40) sync_threads();
-}
-
-__global__ void barriers_at_two_places() {
-  if (threadIdx.x < 32) {
-    sync_threads();
-  } else {
-    sync_threads();
-  }
-}
-
-TEST(Defects, a_barrier_that_some_threads_never_reach_is_divergent) {
-  sim::Device device;
-  expect_report(run(barrier_for_some, kTwoWarps),
-                {"kernel tiny, block (", "divergent barrier", "thread (40,0,0) has ended"});
-  sim::Device other;
-  expect_report(run(barriers_at_two_places, kTwoWarps), {"divergent barrier", "other threads wait at"});
-}
-
-__global__ void shuffle_for_some(Global<int32_t> out) {
-  int32_t v = 0;
-  if (threadIdx.x % 32 < 31) v = shuffle_xor(1, 1);
-  out[blockIdx.x * 64 + threadIdx.x] = v;
-}
-
-__global__ void shuffle_from_outside(Global<int32_t> out) {
-  int32_t v = 0;
-  if (threadIdx.x % 32 < 16) v = shuffle(1, 20, 0xFFFFU);
-  out[blockIdx.x * 64 + threadIdx.x] = v;
-}
-
-__global__ void two_kinds_at_once() {
-  if (threadIdx.x % 2 == 0) {
-    shuffle_xor(1, 1);
-  } else {
-    sync_warp();
-  }
-}
-
-TEST(Defects, warp_functions_with_missing_lanes_are_divergent) {
-  sim::Device device;
-  DeviceArray<int32_t> out(128);
-  expect_report(run(shuffle_for_some, kTwoWarps, out.all()),
-                {"divergent warp", "shuffle", "thread (31,0,0) has ended"});
-  sim::Device second;
-  DeviceArray<int32_t> other(128);
-  expect_report(run(shuffle_from_outside, kTwoWarps, other.all()), {"shuffle reads lane 20"});
-  sim::Device third;
-  expect_report(run(two_kinds_at_once, kTwoWarps), {"divergent warp", "sync_warp", "shuffle"});
-}
-
 template <bool kWaited>
 __global__ void read_async(Global<const float> x, Global<float> out) {
   SERAPH_SHARED(float, tile, 256);
@@ -289,7 +230,7 @@ __global__ void read_async(Global<const float> x, Global<float> out) {
   if (blockIdx.x == 0) out[threadIdx.x] = v;
 }
 
-TEST(Defects, an_asynchronous_copy_must_be_waited_for) {
+TEST(MemoryDefects, an_asynchronous_copy_must_be_waited_for) {
   sim::Device device;
   DeviceArray<float> x(std::vector<float>(256, 3.0F));
   DeviceArray<float> out(64);
@@ -306,7 +247,7 @@ __global__ void column_access(Global<float> out) {
   out[threadIdx.x * 8] = v;
 }
 
-TEST(Defects, bank_conflicts_and_uncoalesced_accesses_over_budget_fail) {
+TEST(MemoryDefects, bank_conflicts_and_uncoalesced_accesses_over_budget_fail) {
   constexpr LaunchConfig kOneWarp = {.name = "columns", .block = {32}};
   LaunchConfig lenient = kOneWarp;
   lenient.budget = {.bank_conflicts_max = 62, .sectors_ratio_max = 8.0F};
@@ -319,48 +260,12 @@ TEST(Defects, bank_conflicts_and_uncoalesced_accesses_over_budget_fail) {
   LaunchConfig no_conflicts = lenient;
   no_conflicts.budget.bank_conflicts_max = 61;
   expect_report(run(column_access, no_conflicts, out.all()),
-                {"kernel columns", "62 bank conflicts, at most 61", "defects_test.cpp:"});
+                {"kernel columns", "62 bank conflicts, at most 61", "block_memory_test.cpp:"});
   sim::Device other;
   DeviceArray<float> same(256);
   LaunchConfig coalesced = lenient;
   coalesced.budget.sectors_ratio_max = 1.25F;
   expect_report(run(column_access, coalesced, same.all()), {"uncoalesced: 32 sectors for 4 needed"});
-}
-
-__global__ void spin(Global<uint32_t> flag) {
-  while (load_acquire(flag, 0) == 0) pause();
-}
-
-TEST(Defects, waiting_for_a_block_that_cannot_come_is_reported) {
-  sim::Device device;
-  DeviceArray<uint32_t> flag(std::vector<uint32_t>{0});
-  LaunchConfig one_thread = kTwoWarps;
-  one_thread.block = {1};
-  expect_report(run(spin, one_thread, flag.all()), {"waits for another block"});
-}
-
-__global__ void too_much_dynamic(Global<float> out) {
-  const Shared<float> tile = dynamic_shared<float>(0, 33);
-  tile[threadIdx.x] = 0.0F;
-  if (threadIdx.x == 0 && blockIdx.x == 0) out[0] = 0.0F;
-}
-
-TEST(Defects, dynamic_shared_memory_is_what_the_launch_gave) {
-  sim::Device device;
-  DeviceArray<float> out(1);
-  LaunchConfig config = kTwoWarps;
-  config.shared_bytes = 128;
-  expect_report(run(too_much_dynamic, config, out.all()), {"132 bytes of dynamic shared memory, the launch has 128"});
-}
-
-TEST(Defects, an_error_is_sticky) {
-  sim::Device device;
-  EXPECT_NE(run(barrier_for_some, kTwoWarps), "");
-  void* data = nullptr;
-  const Status status = allocate(&data, 16);
-  EXPECT_EQ(status.code, kErrorLaunchFailure);
-  EXPECT_TRUE(is_sticky(status.code));
-  expect_report(describe(status), {"cudaMalloc", "divergent barrier", "error 719"});
 }
 
 }  // namespace
