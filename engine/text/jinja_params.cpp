@@ -13,7 +13,8 @@ Params::Params(const char* function, Args& args, std::initializer_list<const cha
          std::to_string(args.positional.size()) + " given)");
   }
   std::move(args.positional.begin(), args.positional.end(), values_.begin());
-  for (auto& [name, value] : args.keyword) {
+  for (auto& [keyword, value] : args.keyword) {
+    const std::string& name = keyword;  // clang 14 captures no structured bindings
     const auto* it = std::find_if(names.begin(), names.end(), [&](const char* known) { return name == known; });
     if (it == names.end()) fail(call + " got an unexpected keyword argument " + repr_str(name));
     Value& place = values_[static_cast<size_t>(it - names.begin())];

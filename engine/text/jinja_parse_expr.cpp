@@ -355,6 +355,9 @@ NodePtr Parser::parse_subscript(NodePtr node) {
   }
   expect_op("]");
   if (args.size() == 1) return binary(Kind::kGetitem, token.at, std::move(node), std::move(args.front()));
+  for (const NodePtr& arg : args) {
+    if (arg->kind == Kind::kSlice) fail_at("SyntaxError: a slice cannot be part of a tuple", arg->position);
+  }
   auto tuple = make(Kind::kTuple, token.at);
   tuple->items = std::move(args);
   return binary(Kind::kGetitem, token.at, std::move(node), measured(std::move(tuple)));

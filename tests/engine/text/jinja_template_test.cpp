@@ -47,6 +47,8 @@ TEST(JinjaTemplate, ErrorsSayLineAndColumn) {
   EXPECT_EQ(render("{{ nosuch.x }}").error().message, "line 1, column 10: 'nosuch' is undefined");
 }
 
+TEST(JinjaTemplate, RefusesASliceInsideATupleOfKeys) { EXPECT_FALSE(render("{% set l = [1] %}{{ l[0, 1:2] }}").ok()); }
+
 TEST(JinjaTemplate, StopsAtItsLimits) {
   const std::string loops = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
   EXPECT_NE(render(loops).error().message.find("steps"), std::string::npos);
