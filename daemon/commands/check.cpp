@@ -5,6 +5,7 @@
 
 #include "daemon/cli/help.h"
 #include "daemon/cli/settings.h"
+#include "daemon/commands/check_grammar.h"
 #include "daemon/commands/check_prompt.h"
 #include "daemon/commands/check_tools.h"
 #include "daemon/commands/commands.h"
@@ -67,6 +68,23 @@ int check_tools(const Args& args) {
   return run_check_tools(tools);
 }
 
+constexpr OptionRow kCheckGrammarOptions[] = {
+    {.name = "file", .group = OptionGroup::kTool, .help = "JSON file with one constraint and text."},
+    {.name = "jsonl", .group = OptionGroup::kTool, .help = "File with one case a line; each gives one line of JSON."},
+};
+
+int check_grammar(const Args& args) {
+  OptionTable table{.command = "check grammar", .positional = "file"};
+  table.add(kCheckGrammarOptions);
+  if (asks_for_help(args)) {
+    fmt::print("{}", table_help(table, false));
+    return 0;
+  }
+  auto settings = resolve_settings(table, Verb::kServe, Sources{args, nullptr});
+  if (!settings.ok()) return report_error(table.command, settings.error());
+  return run_check_grammar({settings->text("file"), settings->text("jsonl")});
+}
+
 int check_settings(Verb verb, const Args& args) {
   const OptionTable table = server_options(verb);
   auto settings = resolve_settings(table, verb, Sources{args, process_environment});
@@ -86,6 +104,7 @@ int check_settings(Verb verb, const Args& args) {
 
 int run_check(const Args& args) {
   if (!args.empty() && args.front() == "prompt") return check_prompt(Args(args.begin() + 1, args.end()));
+  if (!args.empty() && args.front() == "grammar") return check_grammar(Args(args.begin() + 1, args.end()));
   if (!args.empty() && args.front() == "tools") return check_tools(Args(args.begin() + 1, args.end()));
   if (asks_for_help(args)) {
     fmt::print(
@@ -93,7 +112,9 @@ int run_check(const Args& args) {
         "       seraph check prompt [FILE.json | --jsonl FILE] [--model DIR] [--chat-template TEMPLATE]\n"
         "                                            render conversations through a chat template\n"
         "       seraph check tools [FILE | --jsonl FILE] --parser P [--reasoning-parser R] [--every-split]\n"
-        "                                            tool calls and reasoning in a model's text\n");
+        "                                            tool calls and reasoning in a model's text\n"
+        "       seraph check grammar [FILE.json | --jsonl FILE]\n"
+        "                                            which texts a schema, regex, grammar, choice or tag accepts\n");
     return 0;
   }
   if (!args.empty() && (args.front() == "serve" || args.front() == "run")) {

@@ -1,0 +1,309 @@
+#include "engine/grammar/number_set.h"
+
+#include <algorithm>
+
+#include "engine/grammar/regex_syntax.h"
+
+namespace seraph::grammar {
+namespace {
+
+constexpr int64_t kModulusMax = 20'000;  // states of a multipleOf automaton
+
+template <typename T>
+void add_new(std::vector<T>& to, const std::vector<T>& from) {
+  for (const T& value : from) {
+    if (std::find(to.begin(), to.end(), value) == to.end()) to.push_back(value);
+  }
+}
+
+bool is_tighter_lower(const NumberSet::Bound& a, const NumberSet::Bound& b) {
+  const int order = compare(a.value, b.value);
+  return order > 0 || (order == 0 && a.exclusive);
+}
+bool is_tighter_upper(const NumberSet::Bound& a, const NumberSet::Bound& b) {
+  const int order = compare(a.value, b.value);
+  return order < 0 || (order == 0 && a.exclusive);
+}
+
+/// Texts of non-negative plain numbers at least (or at most) a bound >= 0.
+CharDfa magnitude_texts(const Decimal& bound, bool at_least, bool exclusive, Budget& budget) {
+  // The automaton reads the integer part, whose length is not known before the point. So the states are: the
+  // comparison of as many digits as the bound's integer part has, then what a longer or shorter text means.
+  const std::string whole = integer_part(bound), fraction = fraction_part(bound);
+  CharNfa nfa;
+  const CharSet digit = {{'0', '9'}};
+  const int32_t start = nfa.add_state(), accept = nfa.add_state();
+  const auto any_fraction = [&](int32_t from) {
+    const int32_t point = nfa.add_state(), digits = nfa.add_state();
+    nfa.add_epsilon(from, accept);
+    nfa.add_edge(from, {{'.', '.'}}, point);
+    nfa.add_edge(point, digit, digits);
+    nfa.add_edge(digits, digit, digits);
+    nfa.add_epsilon(digits, accept);
+  };
+  // Integer parts longer than the bound's, or shorter.
+  if (at_least) {
+    int32_t state = nfa.add_state();
+    nfa.add_edge(start, {{'1', '9'}}, state);
+    for (size_t i = 0; i < whole.size(); ++i) {
+      const int32_t next = nfa.add_state();
+      nfa.add_edge(state, digit, next);
+      state = next;
+    }
+    nfa.add_edge(state, digit, state);
+    any_fraction(state);
+  } else if (whole.size() > 1) {
+    const int32_t zero = nfa.add_state();
+    nfa.add_edge(start, {{'0', '0'}}, zero);
+    any_fraction(zero);
+    int32_t state = nfa.add_state();
+    nfa.add_edge(start, {{'1', '9'}}, state);
+    any_fraction(state);
+    for (size_t i = 2; i < whole.size(); ++i) {
+      const int32_t next = nfa.add_state();
+      nfa.add_edge(state, digit, next);
+      state = next;
+      any_fraction(state);
+    }
+  }
+  // Integer parts of the same length: equal so far, or decided.
+  const int32_t decided = nfa.add_state();  // somewhere behind the difference, in the fraction
+  nfa.add_edge(decided, digit, decided);
+  nfa.add_epsilon(decided, accept);
+  int32_t equal = start;
+  for (size_t i = 0; i < whole.size(); ++i) {
+    const uint32_t d = static_cast<uint32_t>(whole[i]);
+    const uint32_t lowest = i == 0 && whole.size() > 1 ? '1' : '0';
+    const uint32_t lo = at_least ? d + 1 : lowest, hi = at_least ? '9' : d - 1;
+    if (lo <= hi) {
+      int32_t state = nfa.add_state();
+      nfa.add_edge(equal, {{lo, hi}}, state);
+      for (size_t k = i + 1; k < whole.size(); ++k) {
+        const int32_t next = nfa.add_state();
+        nfa.add_edge(state, digit, next);
+        state = next;
+      }
+      any_fraction(state);
+    }
+    const int32_t next = nfa.add_state();
+    nfa.add_edge(equal, {{d, d}}, next);
+    equal = next;
+  }
+  // Equal integer parts: the fractions decide. A text may end early (its missing digits are zeros) or go on.
+  const bool equal_counts = !exclusive;
+  const auto ends_well = [&](size_t done) {
+    const bool rest_is_zero = fraction.find_first_not_of('0', done) == std::string::npos || done >= fraction.size();
+    return rest_is_zero ? equal_counts : !at_least;
+  };
+  if (ends_well(0)) nfa.add_epsilon(equal, accept);
+  int32_t state = nfa.add_state();
+  nfa.add_edge(equal, {{'.', '.'}}, state);
+  for (size_t i = 0; i < fraction.size(); ++i) {
+    const uint32_t d = static_cast<uint32_t>(fraction[i]);
+    const uint32_t lo = at_least ? d + 1 : '0', hi = at_least ? '9' : d - 1;
+    if (lo <= hi) nfa.add_edge(state, {{lo, hi}}, decided);
+    const int32_t next = nfa.add_state();
+    nfa.add_edge(state, {{d, d}}, next);
+    if (ends_well(i + 1)) nfa.add_epsilon(next, accept);
+    state = next;
+  }
+  // Behind the bound's last digit only zeros keep the two equal.
+  const int32_t zeros = nfa.add_state();
+  nfa.add_edge(state, {{'0', '0'}}, zeros);
+  nfa.add_edge(zeros, {{'0', '0'}}, zeros);
+  if (equal_counts) nfa.add_epsilon(zeros, accept);
+  if (at_least) {
+    nfa.add_edge(state, {{'1', '9'}}, decided);
+    nfa.add_edge(zeros, {{'1', '9'}}, decided);
+  }
+  return determinize(nfa, start, accept, budget);
+}
+
+CharDfa unite(const CharDfa& a, const CharDfa& b, Budget& budget) {
+  return complement(intersect(complement(a, budget), complement(b, budget), budget), budget);
+}
+
+CharDfa with_minus(const CharDfa& magnitudes, Budget&) {
+  CharDfa out;
+  if (magnitudes.empty()) return out;
+  out.states.push_back({{{'-', '-', 1}}, false});
+  for (CharDfa::State state : magnitudes.states) {
+    for (auto& edge : state.edges) ++edge.to;
+    out.states.push_back(std::move(state));
+  }
+  return out;
+}
+
+/// Plain texts that are at least (or at most) the bound.
+CharDfa bounded_texts(const NumberSet::Bound& bound, bool at_least, Budget& budget) {
+  const CharDfa plain = compile_whole_match("(0|[1-9][0-9]*)(\\.[0-9]+)?", budget);
+  Decimal magnitude = bound.value;
+  magnitude.negative = false;
+  const CharDfa zeros = compile_whole_match("0(\\.0+)?", budget);
+  if (bound.value.is_zero() || bound.value.negative == !at_least) {
+    // One sign is bounded, the other is wholly inside or outside.
+    const bool positive_side = !bound.value.negative && (at_least || !bound.value.is_zero());
+    if (bound.value.is_zero() && !at_least) {
+      const CharDfa negative = with_minus(plain, budget);
+      if (!bound.exclusive) return unite(negative, zeros, budget);
+      return intersect(negative, complement(with_minus(zeros, budget), budget), budget);
+    }
+    if (!positive_side) {
+      // at most a negative number: magnitude at least.
+      return with_minus(magnitude_texts(magnitude, true, bound.exclusive, budget), budget);
+    }
+    return magnitude_texts(magnitude, true, bound.exclusive, budget);  // -0 is left to unbounded numbers
+  }
+  // The bounded side reaches zero; the other side is wholly inside.
+  const CharDfa near = magnitude_texts(magnitude, false, bound.exclusive, budget);
+  if (at_least) return unite(plain, with_minus(near, budget), budget);
+  return unite(with_minus(plain, budget), near, budget);
+}
+
+CharDfa multiple_texts(const Decimal& of, Budget& budget) {
+  // value = digits * 10^-places; with of = p * 10^-k the digits, filled up to k places, are a multiple of p.
+  const int64_t places = std::max<int64_t>(0, -of.exponent);
+  const std::string scaled = of.digits + std::string(static_cast<size_t>(std::max<int64_t>(0, of.exponent)), '0');
+  if (scaled.size() > 6 || std::stoll(scaled) * (places + 2) > kModulusMax) {
+    fail_limit(fmt::format("multipleOf {}e{} has too many digits to be enforced", of.digits, of.exponent));
+  }
+  const int64_t modulus = std::stoll(scaled);
+  const CharDfa plain = compile_whole_match("-?(0|[1-9][0-9]*)(\\.[0-9]+)?", budget);
+  CharDfa dfa;  // [places read: 0 = before the point][rest]
+  const auto id = [&](int64_t read, int64_t rest) { return static_cast<int32_t>(read * modulus + rest); };
+  dfa.states.resize(static_cast<size_t>((places + 2) * modulus));
+  for (int64_t read = 0; read <= places + 1; ++read) {  // `read` - 1 places behind the point
+    int64_t fill = 1;
+    for (int64_t i = std::max<int64_t>(0, read - 1); i < places; ++i) fill = fill * 10 % modulus;
+    for (int64_t rest = 0; rest < modulus; ++rest) {
+      CharDfa::State& state = dfa.states[static_cast<size_t>(id(read, rest))];
+      state.accepting = rest * fill % modulus == 0;
+      if (read == 0) {
+        state.edges.push_back({'-', '-', id(0, rest)});
+        state.edges.push_back({'.', '.', id(1, rest)});
+      }
+      const bool full = read == places + 1;
+      for (int64_t d = 0; d < (full ? 1 : 10); ++d) {
+        const auto c = static_cast<uint32_t>('0' + d);
+        state.edges.push_back({c, c, full ? id(read, rest) : id(read == 0 ? 0 : read + 1, (rest * 10 + d) % modulus)});
+      }
+      budget.spend(12);
+    }
+  }
+  return intersect(dfa, plain, budget);
+}
+
+std::string value_pattern(const Decimal& value, bool integer) {
+  std::string out = value.negative ? "-" : "";
+  out += integer_part(value);
+  const std::string fraction = fraction_part(value);
+  if (!fraction.empty()) return out + "\\." + fraction + (integer ? "" : "0*");
+  return integer ? out : out + "(\\.0+)?";
+}
+
+}  // namespace
+
+bool intersect_into(NumberSet& set, const NumberSet& other) {
+  set.integer |= other.integer;
+  set.not_integer |= other.not_integer;
+  if (other.lower && (!set.lower || is_tighter_lower(*other.lower, *set.lower))) set.lower = other.lower;
+  if (other.upper && (!set.upper || is_tighter_upper(*other.upper, *set.upper))) set.upper = other.upper;
+  add_new(set.multiples, other.multiples);
+  add_new(set.not_multiples, other.not_multiples);
+  add_new(set.excluded, other.excluded);
+  if (other.only) {
+    if (set.only) {
+      std::erase_if(*set.only, [&](const Decimal& value) {
+        return std::find(other.only->begin(), other.only->end(), value) == other.only->end();
+      });
+    } else {
+      set.only = other.only;
+    }
+  }
+  if (set.only) {
+    std::vector<Decimal> kept;
+    for (const Decimal& value : *set.only) {
+      if (contains(set, value)) kept.push_back(value);
+    }
+    NumberSet finite;
+    finite.only = std::move(kept);
+    set = std::move(finite);
+    return !set.only->empty();
+  }
+  if (set.integer && set.not_integer) return false;
+  if (!set.lower || !set.upper) return true;
+  const int order = compare(set.lower->value, set.upper->value);
+  return order < 0 || (order == 0 && !set.lower->exclusive && !set.upper->exclusive);
+}
+
+bool contains(const NumberSet& set, const Decimal& value) {
+  if (set.integer && !value.is_integer()) return false;
+  if (set.not_integer && value.is_integer()) return false;
+  if (set.lower) {
+    const int order = compare(value, set.lower->value);
+    if (order < 0 || (order == 0 && set.lower->exclusive)) return false;
+  }
+  if (set.upper) {
+    const int order = compare(value, set.upper->value);
+    if (order > 0 || (order == 0 && set.upper->exclusive)) return false;
+  }
+  for (const Decimal& of : set.multiples)
+    if (!is_multiple(value, of)) return false;
+  for (const Decimal& of : set.not_multiples)
+    if (is_multiple(value, of)) return false;
+  if (std::find(set.excluded.begin(), set.excluded.end(), value) != set.excluded.end()) return false;
+  return !set.only || std::find(set.only->begin(), set.only->end(), value) != set.only->end();
+}
+
+std::vector<NumberSet> complement(const NumberSet& set) {
+  std::vector<NumberSet> out;
+  const auto add = [&](auto change) {
+    NumberSet part;
+    change(part);
+    out.push_back(std::move(part));
+  };
+  if (set.only) {
+    add([&](NumberSet& part) { part.excluded = *set.only; });
+    return out;
+  }
+  if (set.integer) add([](NumberSet& part) { part.not_integer = true; });
+  if (set.not_integer) add([](NumberSet& part) { part.integer = true; });
+  if (set.lower) add([&](NumberSet& part) { part.upper = NumberSet::Bound{set.lower->value, !set.lower->exclusive}; });
+  if (set.upper) add([&](NumberSet& part) { part.lower = NumberSet::Bound{set.upper->value, !set.upper->exclusive}; });
+  for (const Decimal& of : set.multiples) add([&](NumberSet& part) { part.not_multiples = {of}; });
+  for (const Decimal& of : set.not_multiples) add([&](NumberSet& part) { part.multiples = {of}; });
+  if (!set.excluded.empty()) add([&](NumberSet& part) { part.only = set.excluded; });
+  return out;
+}
+
+CharDfa number_texts(const NumberSet& set, Budget& budget) {
+  constexpr std::string_view kInteger = "-?(0|[1-9][0-9]*)";
+  constexpr std::string_view kPlain = "-?(0|[1-9][0-9]*)(\\.[0-9]+)?";
+  constexpr std::string_view kAny = "-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?";
+  if (set.only) {
+    std::vector<std::string> texts;
+    for (const Decimal& value : *set.only) {
+      const std::string fraction = fraction_part(value);
+      texts.push_back((value.negative ? "-" : "") + integer_part(value) + (fraction.empty() ? "" : "." + fraction));
+    }
+    return one_of({texts.begin(), texts.end()}, budget);
+  }
+  if (set == NumberSet{}) return compile_whole_match(kAny, budget);
+  CharDfa out = compile_whole_match(set.integer ? kInteger : kPlain, budget);
+  if (set.lower) out = intersect(out, bounded_texts(*set.lower, true, budget), budget);
+  if (set.upper) out = intersect(out, bounded_texts(*set.upper, false, budget), budget);
+  const auto exclude = [&](const CharDfa& texts) { out = intersect(out, complement(texts, budget), budget); };
+  if (set.not_integer) exclude(compile_whole_match("-?(0|[1-9][0-9]*)(\\.0+)?", budget));
+  for (const Decimal& of : set.multiples) {
+    if (set.integer && is_multiple(Decimal{false, "1", 0}, of)) continue;  // every integer is one
+    out = intersect(out, multiple_texts(of, budget), budget);
+  }
+  for (const Decimal& of : set.not_multiples) exclude(multiple_texts(of, budget));
+  for (const Decimal& value : set.excluded) {
+    exclude(compile_whole_match(value_pattern(value, set.integer), budget));
+    if (value.is_zero()) exclude(compile_whole_match("-0(\\.0+)?", budget));
+  }
+  return out;
+}
+
+}  // namespace seraph::grammar
