@@ -9,7 +9,7 @@
 //   x + n, cast<U>(x)    the same memory from element n on, or seen as other elements
 //   load<N>(x, i)        Vec<T, N> from elements i .. i + N - 1, aligned to its own size; store(x, i, vec)
 //   load_streaming<N>    the same for memory that is read once: past L1, first to leave L2
-//   atomic_add, atomic_max, atomic_exchange(x, i, value)  return the old value; int32_t and uint32_t only,
+//   atomic_add, atomic_max, atomic_exchange(x, i, value)  return the old value; int32_t, uint32_t and uint64_t only,
 //                        because sums of floats in an arbitrary order are not exact
 #pragma once
 
@@ -144,18 +144,26 @@ SERAPH_DEVICE void store(Memory<T> x, I i, const Vec<T, N>& value) {
   *reinterpret_cast<Raw*>(x.raw() + i) = raw;
 }
 
+/// CUDA's name for the 64-bit type that it has atomic operations of.
+template <typename T>
+using AtomicWord = std::conditional_t<sizeof(T) == 8, unsigned long long, T>;
+
 template <template <typename> class Memory, typename T, typename I>
-SERAPH_DEVICE T atomic_add(Memory<T> x, I i, T value) {
+SERAPH_DEVICE AtomicWord<T>* atomic_word(Memory<T> x, I i) {
   static_assert(std::is_integral_v<T>, "sums of floats in an arbitrary order are not exact");
-  return atomicAdd(x.raw() + i, value);
+  return reinterpret_cast<AtomicWord<T>*>(x.raw() + i);
 }
 template <template <typename> class Memory, typename T, typename I>
-SERAPH_DEVICE T atomic_max(Memory<T> x, I i, T value) {
-  return atomicMax(x.raw() + i, value);
+SERAPH_DEVICE T atomic_add(Memory<T> x, I i, std::type_identity_t<T> value) {
+  return atomicAdd(atomic_word(x, i), static_cast<AtomicWord<T> >(value));
 }
 template <template <typename> class Memory, typename T, typename I>
-SERAPH_DEVICE T atomic_exchange(Memory<T> x, I i, T value) {
-  return atomicExch(x.raw() + i, value);
+SERAPH_DEVICE T atomic_max(Memory<T> x, I i, std::type_identity_t<T> value) {
+  return atomicMax(atomic_word(x, i), static_cast<AtomicWord<T> >(value));
+}
+template <template <typename> class Memory, typename T, typename I>
+SERAPH_DEVICE T atomic_exchange(Memory<T> x, I i, std::type_identity_t<T> value) {
+  return atomicExch(atomic_word(x, i), static_cast<AtomicWord<T> >(value));
 }
 
 }  // namespace seraph::cuda

@@ -50,6 +50,12 @@ SERAPH_DEVICE T load_acquire(Global<T> x, I i) {
   return out;
 }
 
+/// Asks for the 128 bytes around &x[i] to be brought into L2.
+template <typename T, typename I>
+SERAPH_DEVICE void prefetch(Global<T> x, I i) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(x.raw() + i));
+}
+
 /// Warp shuffles of 4 and 8 byte values; lanes outside the range keep their own value. Collective.
 template <typename T>
 SERAPH_DEVICE T shuffle(T value, int source_lane, uint32_t mask = kFullWarp) {

@@ -37,6 +37,20 @@ SERAPH_DEVICE float block_sum(float x, Shared<float> partials) {
   return total;
 }
 
+/// The same for the maximum.
+SERAPH_DEVICE float block_max(float x, Shared<float> partials) {
+  x = warp_max(x);
+  if (lane_id() == 0) partials[warp_id()] = x;
+  sync_threads();
+  const int num_warps = static_cast<int>(blockDim.x) / 32;
+  float largest = x;
+  for (int w = 0; w < num_warps; ++w) {
+    const float part = partials[w];
+    largest = fmaxf(largest, part);
+  }
+  return largest;
+}
+
 }  // namespace seraph::cuda
 
 #endif

@@ -151,4 +151,17 @@ SERAPH_HOST_DEVICE FloatPair unpack_pair(uint32_t pair) {
   return {to_float(T{static_cast<uint16_t>(pair)}), to_float(T{static_cast<uint16_t>(pair >> 16)})};
 }
 
+/// Two fp8 numbers (`lo` in the low byte) as two halves in a register, exactly.
+SERAPH_HOST_DEVICE uint32_t fp8_pair_to_half_pair(uint16_t pair) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
+  uint32_t out;
+  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(out) : "h"(pair));
+  return out;
+#else
+  const uint32_t lo = from_float<half_t>(to_float(fp8_t{static_cast<uint8_t>(pair)})).bits;
+  const uint32_t hi = from_float<half_t>(to_float(fp8_t{static_cast<uint8_t>(pair >> 8)})).bits;
+  return lo | hi << 16;
+#endif
+}
+
 }  // namespace seraph::cuda

@@ -167,28 +167,28 @@ void store(const Memory<T>& x, I i, const Vec<T, N>& value, sim::Site site = {})
 
 template <template <typename> class Memory, typename T, std::integral I>
 T* atomic_element(const Memory<T>& x, I i, const sim::Site& site) {
-  static_assert(std::is_integral_v<T> && sizeof(T) == 4, "sums of floats in an arbitrary order are not exact");
+  static_assert(std::is_integral_v<T> && sizeof(T) >= 4, "sums of floats in an arbitrary order are not exact");
   sim::check_access(
       {reinterpret_cast<uintptr_t>(x.raw() + i), sizeof(T), Memory<T>::kMemory, sim::AccessKind::kAtomic, true},
       x.extent(), site);
   return x.raw() + i;
 }
 template <template <typename> class Memory, typename T, std::integral I>
-T atomic_add(const Memory<T>& x, I i, T value, sim::Site site = {}) {
+T atomic_add(const Memory<T>& x, I i, std::type_identity_t<T> value, sim::Site site = {}) {
   T* element = atomic_element(x, i, site);
   const T old = *element;
-  *element = static_cast<T>(static_cast<uint32_t>(old) + static_cast<uint32_t>(value));
+  *element = static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(value));
   return old;
 }
 template <template <typename> class Memory, typename T, std::integral I>
-T atomic_max(const Memory<T>& x, I i, T value, sim::Site site = {}) {
+T atomic_max(const Memory<T>& x, I i, std::type_identity_t<T> value, sim::Site site = {}) {
   T* element = atomic_element(x, i, site);
   const T old = *element;
   *element = old < value ? value : old;
   return old;
 }
 template <template <typename> class Memory, typename T, std::integral I>
-T atomic_exchange(const Memory<T>& x, I i, T value, sim::Site site = {}) {
+T atomic_exchange(const Memory<T>& x, I i, std::type_identity_t<T> value, sim::Site site = {}) {
   T* element = atomic_element(x, i, site);
   const T old = *element;
   *element = value;

@@ -18,7 +18,7 @@ constexpr uint32_t kStaticGuardBytes = 128;  // between static arrays, never acc
 constexpr int kPoison = 0xCB;
 
 char* allocate_shared() {
-  constexpr size_t kBytes = (kSharedBytesMax + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+  constexpr size_t kBytes = (kSharedArenaBytes + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
   return static_cast<char*>(std::aligned_alloc(kSharedAlignment, kBytes));
 }
 
@@ -55,7 +55,7 @@ Block::Block(Heap& heap, bool count_accesses)
     : heap_(heap),
       count_accesses_(count_accesses),
       shared_(allocate_shared()),
-      shared_shadow_(reinterpret_cast<uintptr_t>(shared_.get()), kSharedBytesMax),
+      shared_shadow_(reinterpret_cast<uintptr_t>(shared_.get()), kSharedArenaBytes),
       stacks_(kBlockThreadsMax, kStackBytes),
       threads_(kBlockThreadsMax),
       states_(kBlockThreadsMax),
@@ -76,6 +76,7 @@ void Block::prepare(LaunchRun& launch, const Index3& block_index, uint32_t seria
   fenced_ = false;
   std::fill(std::begin(barriers_), std::end(barriers_), NamedBarrier{});
   static_arrays_.clear();
+  static_bytes_ = 0;
   // What the last block used becomes unwritten again.
   const uint32_t used = std::max(shared_used_, launch.shared_bytes);
   shared_used_ = launch.shared_bytes;
@@ -124,7 +125,7 @@ bool Block::run(LaunchRun& launch, const Index3& block_index, uint32_t serial, u
       warps_[w].accesses.clear();
     }
   }
-  launch.stats.shared_bytes = std::max<int64_t>(launch.stats.shared_bytes, shared_used_);
+  launch.stats.shared_bytes = std::max<int64_t>(launch.stats.shared_bytes, launch.shared_bytes + static_bytes_);
   return fault_.empty();
 }
 
@@ -314,11 +315,14 @@ Extent Block::static_shared(const void* key, uint32_t bytes) {
     if (array.key == key) return array.extent;
   }
   const uint32_t begin = (shared_used_ + kStaticGuardBytes + 127) / 128 * 128;
-  if (begin + bytes > kSharedBytesMax) {
-    fail("needs more than " + std::to_string(kSharedBytesMax) + " bytes of shared memory", {});
-  }
-  if (shared_used_ == launch_->shared_bytes && bytes > kStaticSharedBytesMax) {
+  static_bytes_ += bytes;
+  if (static_bytes_ > kStaticSharedBytesMax) {
     fail("has more than " + std::to_string(kStaticSharedBytesMax) + " bytes of static shared memory", {});
+  }
+  if (launch_->shared_bytes + static_bytes_ > launch_->shared_bytes_max || begin + bytes > kSharedArenaBytes) {
+    fail(
+        "needs more than the " + std::to_string(launch_->shared_bytes_max) + " bytes of shared memory that a block has",
+        {});
   }
   shared_used_ = begin + bytes;
   shared_shadow_.set_written(shared_begin() + begin, bytes, false);

@@ -17,6 +17,7 @@ namespace seraph::sim {
 
 constexpr uint32_t kBlockThreadsMax = 1024;
 constexpr uint32_t kSharedBytesMax = 227 * 1024;
+constexpr uint32_t kSharedArenaBytes = 256 * 1024;  // room for guards between arrays
 constexpr uint32_t kStaticSharedBytesMax = 48 * 1024;
 
 /// One launch while it runs.
@@ -25,7 +26,8 @@ struct LaunchRun {
   std::function<void()> body;  // the kernel with its arguments
   Index3 grid;
   Index3 block;
-  uint32_t shared_bytes = 0;
+  uint32_t shared_bytes = 0;                    // dynamic
+  uint32_t shared_bytes_max = kSharedBytesMax;  // dynamic and static together
   uint32_t first_serial = 1;
   std::vector<BlockRelease> releases;  // by block serial - first_serial
   uint32_t release_clock = 0;
@@ -93,9 +95,6 @@ class Block {
   Extent static_shared(const void* key, uint32_t bytes);
   Extent dynamic_shared() const { return {shared_begin(), shared_begin() + launch_->shared_bytes}; }
   LaunchRun& launch() { return *launch_; }
-  bool in_shared(uintptr_t address) const {
-    return address >= shared_begin() && address < shared_begin() + kSharedBytesMax;
-  }
   [[noreturn]] void fail(const std::string& what, const Site& site);
 
  private:
@@ -147,7 +146,8 @@ class Block {
   uint32_t block_epoch_ = 0;
   uint32_t acquire_time_ = 0;
   bool fenced_ = false;
-  uint32_t shared_used_ = 0;
+  uint32_t shared_used_ = 0;  // of the arena, guards included
+  uint32_t static_bytes_ = 0;
   std::vector<StaticArray> static_arrays_;
   NamedBarrier barriers_[16];
   std::string fault_;

@@ -36,6 +36,13 @@ int64_t Device::num_living() const {
          static_cast<int64_t>(streams_.size() + events_.size() + graphs_.size() + graph_execs_.size());
 }
 
+int32_t Device::shared_bytes_per_block_max() const {
+  constexpr int32_t kKib = 1024;
+  if (options_.sm_version >= 90) return 227 * kKib;
+  if (options_.sm_version >= 86) return 99 * kKib;
+  return (options_.sm_version >= 80 ? 163 : 64) * kKib;
+}
+
 void Device::fail_at_call(int64_t n, int32_t code) {
   options_.fail_at_call = n > 0 ? num_calls_ + n : 0;
   options_.fail_code = code;
@@ -119,6 +126,7 @@ void Device::run_launch(const cuda::LaunchConfig& config, const std::function<vo
   launch.grid = {config.grid.x, config.grid.y, config.grid.z};
   launch.block = {config.block.x, config.block.y, config.block.z};
   launch.shared_bytes = static_cast<uint32_t>(config.shared_bytes);
+  launch.shared_bytes_max = static_cast<uint32_t>(shared_bytes_per_block_max());
   launch.first_serial = next_serial_;
   launch.stats.kernel = config.name;
   launch.stats.grid = launch.grid;

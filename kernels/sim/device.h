@@ -92,6 +92,8 @@ class Device {
   cuda::Status status(const char* call) const { return {sticky_code_, call}; }
 
   const DeviceOptions& options() const { return options_; }
+  /// Dynamic and static together, for the generation that the device plays.
+  int32_t shared_bytes_per_block_max() const;
   Heap& heap() { return heap_; }
   std::vector<std::unique_ptr<StreamState>>& streams() { return streams_; }
   std::vector<std::unique_ptr<EventState>>& events() { return events_; }

@@ -82,13 +82,8 @@ Status device_properties(int32_t number, DeviceProperties& out) {
   out.name = "seraph simulator";
   out.sm_version = options.sm_version;
   out.num_sms = options.num_sms;
-  constexpr int32_t kKib = 1024;
-  const bool large = options.sm_version >= 90;
-  out.shared_bytes_per_block_max = large                      ? 227 * kKib
-                                   : options.sm_version == 80 ? 163 * kKib
-                                   : options.sm_version >= 86 ? 99 * kKib
-                                                              : 64 * kKib;
-  out.shared_bytes_per_sm = out.shared_bytes_per_block_max + (options.sm_version >= 80 ? kKib : 0);
+  out.shared_bytes_per_block_max = device().shared_bytes_per_block_max();
+  out.shared_bytes_per_sm = out.shared_bytes_per_block_max + (options.sm_version >= 80 ? 1024 : 0);
   out.l2_bytes = int64_t{4} << 20;
   out.memory_bytes = options.memory_bytes;
   return status;
@@ -322,7 +317,7 @@ cuda::Status enqueue_launch(const cuda::LaunchConfig& config, std::function<void
   constexpr uint64_t kBlocksMax = uint64_t{1} << 24;  // more would not end here anyway
   const bool valid = threads > 0 && threads <= kBlockThreadsMax && blocks > 0 && blocks <= kBlocksMax &&
                      config.block.z <= 64 && config.grid.y <= kGridYMax && config.grid.z <= kGridYMax &&
-                     config.shared_bytes >= 0 && config.shared_bytes <= static_cast<int32_t>(kSharedBytesMax);
+                     config.shared_bytes >= 0 && config.shared_bytes <= device.shared_bytes_per_block_max();
   if (!valid) return {cuda::kErrorInvalidValue, config.name};
   return device.enqueue(
       config.stream, [config, body = std::move(body)] { Device::current().run_launch(config, body); }, config.name);

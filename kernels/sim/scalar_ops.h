@@ -25,10 +25,14 @@ uint32_t fma_pair(uint32_t a, uint32_t b, uint32_t c) {
   const FloatPair x = unpack_pair<T>(a);
   const FloatPair y = unpack_pair<T>(b);
   const FloatPair z = unpack_pair<T>(c);
-  // Products of 11-bit mantissas are exact in double, and so is nearly every sum; narrowing in two steps could round
-  // twice only where the sum needs more than 53 bits, far below half a unit of the 16-bit result.
+  // Products of 11-bit mantissas are exact in double. On the way to 16 bits an inexact float is made odd: so the last
+  // rounding cannot mistake what lies beside a halfway case for the case itself.
   const auto fused = [](float p, float q, float r) {
-    return static_cast<float>(static_cast<double>(p) * static_cast<double>(q) + static_cast<double>(r));
+    const double exact = static_cast<double>(p) * static_cast<double>(q) + static_cast<double>(r);
+    const auto near = static_cast<float>(exact);
+    if (static_cast<double>(near) == exact || (float_bits(near) & 1U) != 0 || !std::isfinite(near)) return near;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    return std::nextafter(near, exact > static_cast<double>(near) ? kInfinity : -kInfinity);
   };
   return pack_pair<T>(fused(x.lo, y.lo, z.lo), fused(x.hi, y.hi, z.hi));
 }

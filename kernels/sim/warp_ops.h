@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "kernels/sim/accessors.h"
 
@@ -56,6 +57,12 @@ std::remove_const_t<T> load_acquire(const Global<T>& x, I i, sim::Site site = {}
       {reinterpret_cast<uintptr_t>(x.raw() + i), sizeof(T), sim::Space::kGlobal, sim::AccessKind::kAtomic, true},
       x.extent(), site);
   return x.raw()[i];
+}
+
+template <typename T, std::integral I>
+void prefetch(const Global<T>& x, I i, sim::Site site = {}) {
+  const auto address = reinterpret_cast<uintptr_t>(x.raw() + i);
+  if (address < x.extent().begin || address >= x.extent().end) sim::fail("out of bounds: prefetches", site);
 }
 
 template <typename T>

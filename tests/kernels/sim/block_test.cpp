@@ -92,5 +92,29 @@ TEST(ControlDefects, an_error_is_sticky) {
   expect_report(describe(status), {"cudaMalloc", "divergent barrier", "error 719"});
 }
 
+template <int kFloats>
+__global__ void large_static() {
+  SERAPH_SHARED(float, first, kFloats);
+  SERAPH_SHARED(float, second, 16);
+  first[threadIdx.x] = 0.0F;
+  if (threadIdx.x < 16) second[threadIdx.x] = 0.0F;
+}
+
+TEST(ControlDefects, shared_memory_has_the_limits_of_the_generation) {
+  sim::Device device({.sm_version = 86});
+  LaunchConfig config = kTwoWarps;
+  config.shared_bytes = 51 * 1024 - 64;
+  EXPECT_EQ(run(large_static<12 * 1024 - 16>, config), "");
+  EXPECT_EQ(device.last_launch().shared_bytes, 99 * 1024 - 64);
+  config.shared_bytes = 51 * 1024 + 16;
+  expect_report(run(large_static<12 * 1024 - 16>, config), {"needs more than the 101376 bytes of shared memory"});
+  sim::Device other;
+  config.shared_bytes = 0;
+  expect_report(run(large_static<12 * 1024>, config), {"more than 49152 bytes of static shared memory"});
+  config.shared_bytes = 100 * 1024;
+  sim::Device small({.sm_version = 89});
+  EXPECT_EQ(launch(large_static<16>, config).code, kErrorInvalidValue);
+}
+
 }  // namespace
 }  // namespace seraph::sim_test

@@ -84,6 +84,8 @@ __global__ void sums(Global<const float> x, Global<float> out) {
   const float mine = x[threadIdx.x];
   out[threadIdx.x] = block_sum(mine, partials);
   out[256 + threadIdx.x] = warp_max(mine);
+  sync_threads();
+  out[512 + threadIdx.x] = block_max(mine + static_cast<float>(threadIdx.x), partials);
 }
 
 TEST(Primitives, block_sum_gives_every_thread_the_sum) {
@@ -92,12 +94,14 @@ TEST(Primitives, block_sum_gives_every_thread_the_sum) {
   float expected = 0.0F;
   for (size_t i = 0; i < values.size(); ++i) expected += values[i] = static_cast<float>(i % 17);
   DeviceArray<float> x(values);
-  DeviceArray<float> out(512);
+  DeviceArray<float> out(768);
   LaunchConfig config = kWarp;
   config.block = {256};
   ASSERT_EQ(run(sums, config, x.constant(), out.all()), "");
-  for (size_t i = 0; i < 256; ++i) EXPECT_EQ(out.values()[i], expected);
-  EXPECT_EQ(out.values()[256], 16.0F);
+  const std::vector<float> got = out.values();
+  for (size_t i = 0; i < 256; ++i) EXPECT_EQ(got[i], expected);
+  EXPECT_EQ(got[256], 16.0F);
+  for (size_t i = 512; i < 768; ++i) EXPECT_EQ(got[i], 254.0F + 16.0F);  // 254 % 17 is 16
 }
 
 /// One warp, D [16][8] = A [16][k] B^T [8][k], registers filled from memory by the PTX manual's formulas.
@@ -275,11 +279,14 @@ __global__ void arithmetic(Global<uint32_t> out) {
   out[3] =
       fma_pair<half_t>(pack_pair<half_t>(2.0F, 3.0F), pack_pair<half_t>(4.0F, -1.0F), pack_pair<half_t>(0.5F, 1.0F));
   out[4] = float_bits(exp2_fast(3.0F));
+  // 1 + 2^-11 is halfway between two halves; what is added beyond decides.
+  const uint32_t c = pack_pair<half_t>(1.0F, 1.0F);
+  out[5] = fma_pair<half_t>(pack_pair<half_t>(0x1p-11F, 0x1.004p-11F), c, c);
 }
 
 TEST(Primitives, scalar_instructions) {
   sim::Device device;
-  DeviceArray<uint32_t> out(5);
+  DeviceArray<uint32_t> out(6);
   ASSERT_EQ(run(arithmetic, kWarp, out.all()), "");
   const std::vector<uint32_t> values = out.values();
   EXPECT_EQ(values[0], 0x66224400U);
@@ -287,6 +294,44 @@ TEST(Primitives, scalar_instructions) {
   EXPECT_EQ(static_cast<int32_t>(values[2]), 10 + 5 - 6 + 14 - 16);
   EXPECT_EQ(values[3], pack_pair<half_t>(8.5F, -2.0F));
   EXPECT_EQ(bits_float(values[4]), 8.0F);
+  EXPECT_EQ(values[5], pack_pair<half_t>(1.0F, 1.0F + 0x1p-10F));
+}
+
+__global__ void atomics(Global<uint32_t> words, Global<uint64_t> keys, Global<const float> x) {
+  SERAPH_SHARED(int32_t, count, 1);
+  if (threadIdx.x == 0) count[0] = 0;
+  sync_threads();
+  atomic_add(count, 0, 1);
+  atomic_max(keys, 0, uint64_t{threadIdx.x * 37 % 64} << 32 | threadIdx.x);
+  if (threadIdx.x < 8) prefetch(x, threadIdx.x);
+  sync_threads();
+  if (threadIdx.x != 0) return;
+  const int32_t total = count[0];
+  words[1] = atomic_exchange(words, 0, static_cast<uint32_t>(total));
+}
+
+TEST(Primitives, atomic_operations_return_the_old_value) {
+  sim::Device device;
+  DeviceArray<uint32_t> words(std::vector<uint32_t>{5, 6});
+  DeviceArray<uint64_t> keys(std::vector<uint64_t>{0});
+  DeviceArray<float> x(8);
+  LaunchConfig config = kWarp;
+  config.block = {64};
+  ASSERT_EQ(run(atomics, config, words.all(), keys.all(), x.constant()), "");
+  EXPECT_EQ(words.values(), (std::vector<uint32_t>{64, 5}));
+  EXPECT_EQ(keys.values()[0] >> 32, 63U);
+  DeviceArray<float> short_x(8);
+  const std::string report = run(atomics, config, words.all(), keys.all(), Global<const float>(short_x.data(), 7));
+  expect_report(report, {"thread (7,0,0)", "out of bounds: prefetches"});
+}
+
+TEST(Types, pairs_of_fp8_become_halves_exactly) {
+  for (uint32_t bits = 0; bits < 0x100U; ++bits) {
+    if ((bits & 0x7FU) == 0x7FU) continue;
+    const FloatPair pair = unpack_pair<half_t>(fp8_pair_to_half_pair(static_cast<uint16_t>(bits | 0x3800U)));
+    ASSERT_EQ(pair.lo, to_float(fp8_t{static_cast<uint8_t>(bits)}));
+    ASSERT_EQ(pair.hi, 1.0F);
+  }
 }
 
 }  // namespace
