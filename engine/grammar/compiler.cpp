@@ -79,8 +79,13 @@ Result<GrammarPtr> compile_regex(std::string_view pattern, const CompileLimits& 
 }
 
 Result<GrammarPtr> compile_ebnf(std::string_view source, const CompileLimits& limits) {
-  return compile(source.size(), "grammar", limits,
-                 [&](GrammarBuilder& builder) { return grammar::add_ebnf(builder, source); });
+  auto compiled = compile(source.size(), "grammar", limits,
+                          [&](GrammarBuilder& builder) { return grammar::add_ebnf(builder, source); });
+  if (compiled.ok() && (*compiled)->matches_nothing()) {
+    return Error{ErrorCode::kInvalidArgument, "the grammar's root derives no text, its recursion never ends", "",
+                 "grammar"};
+  }
+  return compiled;
 }
 
 Result<GrammarPtr> compile_choice(const std::vector<std::string>& choices, const CompileLimits& limits) {

@@ -1,6 +1,7 @@
 // Constraints of a request to compiled grammars: JSON Schema, regular expressions, EBNF, choices, any JSON object,
 // structural tags. Pure functions for the pool's threads; time, size and depth are limited, and what cannot be enforced
-// is an Error that names it, never half a constraint.
+// is an Error that names it, never half a constraint. A schema or regex that no text satisfies compiles: see
+// CompiledGrammar::matches_nothing.
 #pragma once
 
 #include <memory>

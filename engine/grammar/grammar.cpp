@@ -33,10 +33,13 @@ class Trimmer {
  public:
   Trimmer(std::vector<RuleBody>& bodies, Budget& budget) : bodies_(bodies), budget_(budget) {}
 
-  /// New numbers of the rules that are kept; -1 for the others. The root is number 0.
+  /// New numbers of the rules that are kept; -1 for the others. The root is number 0. Empty when it derives nothing.
   std::vector<int32_t> run(RuleId root) {
     find_live();
-    if (!productive_[root]) fail_invalid("no text at all satisfies the constraint");
+    if (!productive_[root]) {
+      bodies_.assign(1, RuleBody{{RuleBody::State{}}});
+      return {};
+    }
     std::vector<int32_t> ids(bodies_.size(), -1);
     std::vector<RuleId> order = {root};
     ids[root] = 0;
@@ -149,6 +152,7 @@ void GrammarBuilder::define_rule(RuleId rule, const ByteNfa& nfa, int32_t start,
 
 std::shared_ptr<const CompiledGrammar> GrammarBuilder::finish(RuleId root) {
   const std::vector<int32_t> ids = Trimmer(bodies_, budget_).run(root);
+  if (ids.empty()) return GrammarFreezer::freeze(bodies_, 0, {}, budget_);
   std::vector<bool> unique(unique_rules_.empty() ? 0 : bodies_.size());
   for (const RuleId rule : unique_rules_) {
     if (ids[rule] >= 0) unique[ids[rule]] = true;
@@ -268,6 +272,8 @@ std::shared_ptr<const CompiledGrammar> GrammarFreezer::freeze(const RuleBodies& 
   fill_table(*out, bodies, unique_rules);
   solve_nullable(*out);
   solve_first(*out, bodies);
+  const auto& start = bodies[0].states[0];
+  out->matches_nothing_ = start.edges.empty() && start.calls.empty() && !start.accepting;
   return out;
 }
 

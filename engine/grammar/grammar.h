@@ -47,6 +47,8 @@ class CompiledGrammar {
   /// Arrays whose items must differ: completing the call that leads to this state ends such an item.
   bool ends_unique_item(StateId state) const { return !unique_item_.empty() && unique_item_[state] != 0; }
   bool has_unique_items() const { return !unique_item_.empty(); }
+  /// No text satisfies the constraint: a request that asks for it should be refused.
+  bool matches_nothing() const { return matches_nothing_; }
   /// Memory that the grammar holds.
   size_t bytes() const;
 
@@ -54,6 +56,7 @@ class CompiledGrammar {
   friend class GrammarFreezer;
   std::vector<Rule> rules_;
   uint32_t root_ = 0;
+  bool matches_nothing_ = false;
   std::array<uint8_t, 256> class_of_ = {};
   uint32_t num_classes_ = 0;
   std::vector<StateId> table_;       // [state][class]
@@ -80,7 +83,7 @@ class GrammarBuilder {
   void mark_unique_item(RuleId rule) { unique_rules_.push_back(rule); }
   Budget& budget() { return budget_; }
 
-  /// Removes what cannot be part of any text. Throws when no text at all is left.
+  /// Removes what cannot be part of any text. The grammar may be left with no text at all (matches_nothing).
   std::shared_ptr<const CompiledGrammar> finish(RuleId root);
 
  private:

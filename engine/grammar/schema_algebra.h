@@ -110,6 +110,7 @@ struct ObjectSet {
   };
   std::vector<Rule> rules, exists;
   int64_t min = 0, max = -1;
+  bool any_order = false;  // names come from several schemas, so that no order is the natural one
   friend bool operator==(const ObjectSet&, const ObjectSet&) = default;
 };
 

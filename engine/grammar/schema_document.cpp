@@ -107,9 +107,17 @@ SchemaDocument::SchemaDocument(const Json& root, Budget& budget) : root_(&root),
   scan(root, 0, 0);
 }
 
+bool SchemaDocument::is_recent_draft() const {
+  const Json* draft = root_->find("$schema");
+  return draft != nullptr && draft->is_string() && draft->as_string().find("/draft/20") != std::string::npos;
+}
+
 /// Registers the schema's $id and anchors; gives the resource that its children belong to.
 int32_t SchemaDocument::enter(const Json& schema, int32_t resource) {
   const Json* id = schema.find("$id");
+  // Up to draft 7 nothing beside a $ref counts; documents with `definitions` that do not name a draft are read so.
+  const bool is_old = !is_recent_draft() && root_->find("definitions") != nullptr;
+  if (is_old && schema.find("$ref") != nullptr) id = nullptr;
   if (id != nullptr && id->is_string()) {
     const std::string uri = resolve_uri(resources_[resource].uri, id->as_string());
     const size_t fragment = uri.find('#');

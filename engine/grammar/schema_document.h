@@ -23,6 +23,8 @@ class SchemaDocument {
 
   SchemaDocument(const Json& root, Budget& budget);
 
+  /// The document says that it is of draft 2019-09 or later.
+  bool is_recent_draft() const;
   Place root() const { return {root_, resource_at(root_, 0)}; }
   /// A subschema of `parent`.
   Place child(const Place& parent, const Json& schema) const {

@@ -192,6 +192,7 @@ SchemaEmitter::ObjectPlan SchemaEmitter::plan_object(const ObjectSet& object) {
   ObjectPlan plan;
   plan.min = object.min;
   plan.max = object.max;
+  plan.any_order = object.any_order;
   const auto find_member = [&](const std::string& name) -> Member& {
     for (Member& member : plan.members) {
       if (member.name == name) return member;

@@ -44,6 +44,7 @@ class SchemaEmitter {
     std::vector<NameClass> others;
     std::vector<ObjectSet::Rule> wanted;  // some member must be one of these
     int64_t min = 0, max = -1;
+    bool any_order = false;
   };
   friend class ObjectWriter;
   friend class ArrayWriter;

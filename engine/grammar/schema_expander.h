@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/grammar/schema_algebra.h"
@@ -47,6 +48,7 @@ class SchemaExpander {
   void apply_number(const Node& node, Alternatives& set);
   void apply_string(const Node& node, Alternatives& set);
   void apply_format(const Json& schema, StringSet& string);
+  void apply_content(const Json& schema, StringSet& string);
   void apply_array(const Node& node, Alternatives& set);
   void apply_items(const Node& node, Alternative& alternative);
   void apply_contains(const Node& node, Alternative& alternative);
@@ -84,6 +86,8 @@ class SchemaExpander {
 
 /// One alternative of each type, without constraints.
 Alternatives everything();
+// Names under which find_format knows what old drafts assert by contentEncoding and contentMediaType.
+inline constexpr std::string_view kBase64Content = " base64", kJsonContent = " json";
 /// The language of a named `format`; false for unknown names, which are annotations.
 bool find_format(std::string_view name, LanguagePool& languages, Budget& budget, LangId& language);
 

@@ -41,14 +41,19 @@ const std::string kIpv6 =
                   "((" + kGroup + ":){0,5}" + kGroup + ")?::" + kGroup, "((" + kGroup + ":){0,6}" + kGroup + ")?::"});
 
 // Labels with hyphens in the third and fourth place are reserved (xn-- needs a punycode decoder).
-const std::string kLabelEnd = "([A-Za-z0-9-]{0,58}[A-Za-z0-9])?";
+const std::string kLabelEnd = "([A-Za-z0-9-]{0,59}[A-Za-z0-9])?";
 const std::string kLabel =
     alternatives({"[A-Za-z0-9]([A-Za-z0-9-]?[A-Za-z0-9])?", "[A-Za-z0-9][A-Za-z0-9-][A-Za-z0-9]" + kLabelEnd,
                   "[A-Za-z0-9][A-Za-z0-9-]-[A-Za-z0-9]" + kLabelEnd});
-const std::string kHostname = kLabel + "(\\." + kLabel + ")*";
+// At most 253 characters altogether: three labels of any length, or ten of at most 24.
+const std::string kShortLabel = alternatives({"[A-Za-z0-9]([A-Za-z0-9-]?[A-Za-z0-9])?",
+                                              "[A-Za-z0-9][A-Za-z0-9-][A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?",
+                                              "[A-Za-z0-9][A-Za-z0-9-]-[A-Za-z0-9]([A-Za-z0-9-]{0,19}[A-Za-z0-9])?"});
+const std::string kHostname =
+    alternatives({kLabel + "(\\." + kLabel + "){0,2}", kShortLabel + "(\\." + kShortLabel + "){0,9}"});
 const std::string kIdnChar = "\\u00E0-\\u00F6\\u00F8-\\u00FF\\u0430-\\u044F\\u4E00-\\u9FA5\\uAC00-\\uD7A3";
 const std::string kIdnLabel = alternatives({kLabel, "[" + kIdnChar + "]{1,10}"});
-const std::string kIdnHostname = kIdnLabel + "(\\." + kIdnLabel + ")*";
+const std::string kIdnHostname = kIdnLabel + "(\\." + kIdnLabel + "){0,2}";
 
 const std::string kAtom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]";
 const std::string kQuoted = "\"([ !#-\\[\\]-~]|\\\\[ -~])*\"";
@@ -79,7 +84,7 @@ const std::string kIriChar = "\\u00A0-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFEF\\u{1
 const std::string kPointer = "(/([^~/]|~[01])*)*";
 const std::string kVariable =
     "([A-Za-z0-9_]|%[0-9A-Fa-f]{2})(\\.?([A-Za-z0-9_]|%[0-9A-Fa-f]{2}))*(:[1-9][0-9]{0,3}|\\*)?";
-const std::string kTemplate = "([^\\u0000-\\u0020\"'%<>\\\\^`{|}\\u007F-\\u009F]|%[0-9A-Fa-f]{2}|\\{[+#./;?&]?" +
+const std::string kTemplate = "([^\\u0000-\\u0020\"%<>\\\\^`{|}\\u007F-\\u009F]|%[0-9A-Fa-f]{2}|\\{[+#./;?&]?" +
                               kVariable + "(," + kVariable + ")*\\})*";
 
 /// ECMA regular expressions with groups nested three deep, without ranges of letters that may be out of order.
@@ -97,10 +102,23 @@ std::string regex_pattern() {
   return body;
 }
 
+/// JSON texts whose arrays and objects are nested at most three deep.
+std::string json_pattern() {
+  const std::string space = "[ \\n\\r\\t]*";
+  const std::string text = "\"([^\"\\\\\\u0000-\\u001F]|\\\\([\"\\\\/bfnrt]|u[0-9A-Fa-f]{4}))*\"";
+  const std::string scalar = "(true|false|null|-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?|" + text + ")";
+  std::string value = scalar;
+  for (int depth = 0; depth < 3; ++depth) {
+    const std::string item = space + value + space, member = space + text + space + ":" + item;
+    value = "(" + scalar + "|\\[(" + item + "(," + item + ")*|" + space + ")\\]|\\{(" + member + "(," + member + ")*|" +
+            space + ")\\})";
+  }
+  return space + value + space;
+}
+
 struct FormatEntry {
   std::string_view name;
   std::string pattern;
-  int64_t chars_max = -1;
 };
 
 }  // namespace
@@ -113,10 +131,10 @@ bool find_format(std::string_view name, LanguagePool& languages, Budget& budget,
       {"duration", kDuration},
       {"ipv4", kIpv4},
       {"ipv6", kIpv6},
-      {"hostname", kHostname, 253},
-      {"idn-hostname", kIdnHostname, 60},
-      {"email", kEmail, 254},
-      {"idn-email", kIdnEmail, 60},
+      {"hostname", kHostname},
+      {"idn-hostname", kIdnHostname},
+      {"email", kEmail},
+      {"idn-email", kIdnEmail},
       {"uri", uri_pattern("", "", false)},
       {"uri-reference", uri_pattern("", "", true)},
       {"iri", uri_pattern(kIriChar, "\\uE000-\\uF8FF", false)},
@@ -126,12 +144,12 @@ bool find_format(std::string_view name, LanguagePool& languages, Budget& budget,
       {"relative-json-pointer", "(0|[1-9][0-9]*)(#|" + kPointer + ")"},
       {"uri-template", kTemplate},
       {"regex", regex_pattern()},
+      {kBase64Content, "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"},
+      {kJsonContent, json_pattern()},
   };
   for (const FormatEntry& entry : entries) {
     if (entry.name != name) continue;
     language = languages.add(compile_whole_match(entry.pattern, budget));
-    if (entry.chars_max >= 0)
-      language = languages.intersection(language, languages.add(length_between(0, entry.chars_max, budget)));
     return true;
   }
   return false;

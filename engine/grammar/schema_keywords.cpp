@@ -146,6 +146,7 @@ void SchemaExpander::apply_string(const Node& node, Alternatives& set) {
     limits.string.one_spelling = true;
   }
   apply_format(schema, limits.string);
+  apply_content(schema, limits.string);
   if (limits.string == StringSet{}) return;
   std::erase_if(set, [&](Alternative& alternative) {
     return alternative.type == JsonType::kString && !intersect_into(alternative, limits);
@@ -158,6 +159,21 @@ void SchemaExpander::apply_format(const Json& schema, StringSet& string) {
   if (!format->is_string()) fail_invalid("format must be a string");
   LangId language = LanguagePool::kAll;
   if (!find_format(format->as_string(), languages_, budget_, language)) return;
+  string.language = languages_.intersection(string.language, language);
+  string.one_spelling = true;
+}
+
+/// Annotations since draft 2019-09; earlier drafts, and documents that do not say, may mean them as assertions.
+void SchemaExpander::apply_content(const Json& schema, StringSet& string) {
+  const Json* encoding = schema.find("contentEncoding");
+  const Json* media_type = schema.find("contentMediaType");
+  if (document_.is_recent_draft() || (encoding == nullptr && media_type == nullptr)) return;
+  const bool is_base64 = encoding != nullptr && *encoding == Json("base64");
+  const bool is_json = media_type != nullptr && *media_type == Json("application/json");
+  if (is_base64 && is_json) fail_unsupported("contentMediaType cannot be enforced within contentEncoding base64");
+  if (!is_base64 && !is_json) return;
+  LangId language = LanguagePool::kAll;
+  find_format(is_base64 ? kBase64Content : kJsonContent, languages_, budget_, language);
   string.language = languages_.intersection(string.language, language);
   string.one_spelling = true;
 }

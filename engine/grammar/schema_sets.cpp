@@ -18,6 +18,16 @@ void add_new(std::vector<T>& to, const std::vector<T>& from) {
   }
 }
 
+/// `b` names a member that `a` does not know.
+bool names_more(const ObjectSet& a, const ObjectSet& b) {
+  const auto knows = [&](const std::string& name) {
+    const auto is_it = [&](const ObjectSet::Rule& rule) { return rule.is_single && rule.name == name; };
+    return std::any_of(a.rules.begin(), a.rules.end(), is_it) || std::any_of(a.exists.begin(), a.exists.end(), is_it);
+  };
+  const auto is_more = [&](const ObjectSet::Rule& rule) { return rule.is_single && !knows(rule.name); };
+  return std::any_of(b.rules.begin(), b.rules.end(), is_more) || std::any_of(b.exists.begin(), b.exists.end(), is_more);
+}
+
 }  // namespace
 
 Alternatives everything() {
@@ -95,6 +105,7 @@ bool SchemaExpander::intersect_arrays(Alternative& a, const Alternative& b) {
 
 bool SchemaExpander::intersect_objects(Alternative& a, const Alternative& b) {
   budget_.spend(static_cast<int64_t>(a.object.rules.size() * b.object.rules.size()));
+  a.object.any_order |= b.object.any_order || (names_more(a.object, b.object) && names_more(b.object, a.object));
   add_new(a.object.rules, b.object.rules);
   add_new(a.object.exists, b.object.exists);
   a.object.min = std::max(a.object.min, b.object.min);

@@ -6,6 +6,7 @@ namespace seraph::grammar {
 namespace {
 
 constexpr int64_t kCountMax = 65'536;  // larger maxItems and maxProperties are enforced as this
+constexpr size_t kAnyOrderMax = 5;     // members; more of them keep the order in which schemas name them
 constexpr size_t kWantedMax = 6;       // "some member" and `contains` conditions of one object or array
 
 int64_t capped_max(int64_t max, int64_t min) { return max > kCountMax && min <= kCountMax ? kCountMax : max; }
@@ -13,10 +14,13 @@ int64_t capped_max(int64_t max, int64_t min) { return max > kCountMax && min <= 
 }  // namespace
 
 ObjectWriter::ObjectWriter(SchemaEmitter& emitter, ByteNfa& nfa, SchemaEmitter::ObjectPlan plan)
-    : emitter_(emitter), nfa_(nfa), plan_([&] {
+    : emitter_(emitter),
+      nfa_(nfa),
+      plan_([&] {
         plan.max = capped_max(plan.max, plan.min);
         return std::move(plan);
-      }()) {
+      }()),
+      any_order_(plan_.any_order && plan_.members.size() <= kAnyOrderMax) {
   if (plan_.wanted.size() > kWantedMax) fail_limit("the schema asks for too many kinds of members at once");
 }
 
@@ -46,21 +50,38 @@ int32_t ObjectWriter::write(int32_t from) {
 }
 
 void ObjectWriter::expand(const Key& key, int32_t from) {
-  const bool full = plan_.max >= 0 && key.count >= plan_.max;
-  if (key.index < plan_.members.size()) {
-    const auto& member = plan_.members[key.index];
-    if (!member.required) {
-      Key skipped = key;
-      ++skipped.index;
-      nfa_.add_epsilon(from, state(skipped));
-    }
-    if (!full)
-      add_member(key, from, 0, &member.name, member.value, {key.index + 1, next_count(key.count), key.met, true});
-    return;
+  if (any_order_) return expand_any_order(key, from);
+  if (key.index == plan_.members.size()) return expand_end(key, from, true);
+  const auto& member = plan_.members[key.index];
+  if (!member.required) {
+    Key skipped = key;
+    ++skipped.index;
+    nfa_.add_epsilon(from, state(skipped));
   }
+  if (plan_.max >= 0 && key.count >= plan_.max) return;
+  add_member(key, from, 0, &member.name, member.value, {key.index + 1, next_count(key.count), key.met, true});
+}
+
+void ObjectWriter::expand_any_order(const Key& key, int32_t from) {
+  const bool full = plan_.max >= 0 && key.count >= plan_.max;
+  bool required_done = true;
+  for (size_t i = 0; i < plan_.members.size(); ++i) {
+    const auto& member = plan_.members[i];
+    const size_t bit = size_t{1} << i;
+    if ((key.index & bit) != 0) continue;
+    required_done &= !member.required;
+    if (!full)
+      add_member(key, from, 0, &member.name, member.value, {key.index | bit, next_count(key.count), key.met, true});
+  }
+  expand_end(key, from, required_done);
+}
+
+/// The closing brace, or a member that the schema does not name.
+void ObjectWriter::expand_end(const Key& key, int32_t from, bool required_done) {
   const uint32_t all_met = (1u << plan_.wanted.size()) - 1;
-  if (key.count >= plan_.min && key.met == all_met) nfa_.add_epsilon(nfa_.add_literal(from, "}"), end_);
-  if (full) return;
+  if (required_done && key.count >= plan_.min && key.met == all_met)
+    nfa_.add_epsilon(nfa_.add_literal(from, "}"), end_);
+  if (plan_.max >= 0 && key.count >= plan_.max) return;
   for (const auto& part : plan_.others) {
     add_member(key, from, part.names, nullptr, part.value, {key.index, next_count(key.count), key.met, true});
   }

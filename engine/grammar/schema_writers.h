@@ -16,7 +16,7 @@ class ObjectWriter {
 
  private:
   struct Key {
-    size_t index;   // next member of the plan's list
+    size_t index;   // next member of the plan's list; in any order: the bits of those that were written
     int64_t count;  // members so far, no further than limits need
     uint32_t met;   // bits of plan.wanted
     bool any;       // a comma is needed
@@ -25,12 +25,15 @@ class ObjectWriter {
 
   int32_t state(const Key& key);
   void expand(const Key& key, int32_t from);
+  void expand_any_order(const Key& key, int32_t from);
+  void expand_end(const Key& key, int32_t from, bool required_done);
   void add_member(const Key& key, int32_t from, LangId names, const std::string* name, ExprId value, Key after);
   int64_t next_count(int64_t count) const;
 
   SchemaEmitter& emitter_;
   ByteNfa& nfa_;
   const SchemaEmitter::ObjectPlan plan_;
+  const bool any_order_;
   std::map<Key, int32_t> states_;
   std::vector<Key> work_;
   int32_t end_ = 0;

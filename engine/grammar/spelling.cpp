@@ -80,10 +80,7 @@ class Speller {
     if (spelling_ == Spelling::kJsonAny) {
       add_unicode_escapes(from, lo, hi, to);
     } else if (lo < 0x20) {
-      // Control characters without a letter of their own have no other spelling.
-      for (const auto& [a, b] : {std::pair{0u, 7u}, {0xBu, 0xBu}, {0xEu, 0x1Fu}}) {
-        if (std::max(a, lo) <= std::min(b, hi)) add_unicode_escapes(from, std::max(a, lo), std::min(b, hi), to);
-      }
+      add_unicode_escapes(from, lo, std::min(hi, 0x1Fu), to);
     }
   }
 
