@@ -72,7 +72,8 @@ inline void load_chunk(const AttentionJob& job, const AttentionTask& task, const
 }
 
 template <int R, int P>
-inline void score_tile(const AttentionScratch& scratch, int64_t dim, int64_t row, int64_t vector) {
+[[gnu::always_inline]] inline void score_tile(const AttentionScratch& scratch, int64_t dim, int64_t row,
+                                              int64_t vector) {
   F32 sum[R][P];
   for (int r = 0; r < R; ++r) {
     for (int p = 0; p < P; ++p) sum[r][p] = zero();
@@ -95,8 +96,8 @@ inline void score_tile(const AttentionScratch& scratch, int64_t dim, int64_t row
 
 /// out[row] = out[row] * alpha + weights[row] * values, tokens ascending.
 template <int R, int P>
-inline void value_tile(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t d, int64_t begin,
-                       int64_t end) {
+[[gnu::always_inline]] inline void value_tile(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t d,
+                                              int64_t begin, int64_t end) {
   F32 sum[R][P];
   for (int r = 0; r < R; ++r) {
     const F32 alpha = splat(scratch.alpha[row + r]);
@@ -127,7 +128,8 @@ inline Visible visible(const AttentionJob& job, int64_t position) {
 
 /// Scores of one row to weights exp(score - max); updates max, sum and alpha. [begin, end) are the chunk's
 /// tokens (relative to it) that the row sees; other weights become 0.
-inline void soften_row(const AttentionScratch& scratch, int64_t row, int64_t begin, int64_t end) {
+[[gnu::always_inline]] inline void soften_row(const AttentionScratch& scratch, int64_t row, int64_t begin,
+                                              int64_t end) {
   float* weights = scratch.weights + row * kAttentionChunk;
   if (begin >= end) {
     for (int i = 0; i < kChunkVectors; ++i) store(weights + i * 16, zero());

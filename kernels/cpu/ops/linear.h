@@ -24,77 +24,67 @@ struct Tile {
 
 /// Asks for A of the lines that the next group of panels will need at this step.
 template <int A>
-inline void prefetch(const char* ahead, int64_t step) {
+[[gnu::always_inline]] inline void prefetch(const char* ahead, int64_t step) {
 #pragma GCC unroll 8
   for (int a = 0; a < A; ++a) _mm_prefetch(ahead + (step * A + a) * 64, _MM_HINT_T1);
 }
 
+/// One k of all inputs against one k of all panels; weight(p) is the vector of panel p. With 32 registers the
+/// P weights stay while the inputs change; with 16 there is room for one, and inputs are read again per panel.
+template <int R, int P, typename Weight>
+[[gnu::always_inline]] inline void multiply_step(Tile<R, P>& tile, const float* x, int64_t stride, Weight weight) {
+#if SERAPH_ISA_AVX512
+  F32 w[P];
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) w[p] = weight(p);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    const F32 input = splat(x[r * stride]);
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
+  }
+#else
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    const F32 w = weight(p);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) tile.sum[r][p] = fma(w, splat(x[r * stride]), tile.sum[r][p]);
+    __asm__ volatile("" ::: "memory");  // or the compiler keeps the inputs, and puts sums on the stack instead
+  }
+#endif
+}
+
 template <int A, int R, int P>
-inline void multiply_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel, const char* ahead) {
+[[gnu::always_inline]] inline void multiply_f32(Tile<R, P>& tile, const LinearJob& job, const float* x,
+                                                const char* panel, const char* ahead) {
   for (int64_t k = 0; k < job.k; ++k) {
-    F32 w[P];
     prefetch<A>(ahead, k);
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) w[p] = load(reinterpret_cast<const float*>(panel + p * job.panel_bytes) + k * 16);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const F32 input = splat(x[r * job.x_stride + k]);
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
-    }
+    multiply_step(tile, x + k, job.x_stride,
+                  [&](int p) { return load(reinterpret_cast<const float*>(panel + p * job.panel_bytes) + k * 16); });
   }
 }
 
 template <int A, int R, int P>
-inline void multiply_f16(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel, const char* ahead) {
+[[gnu::always_inline]] inline void multiply_f16(Tile<R, P>& tile, const LinearJob& job, const float* x,
+                                                const char* panel, const char* ahead) {
   for (int64_t k = 0; k < job.k; ++k) {
-    F32 w[P];
     if (k % 2 == 0) prefetch<A>(ahead, k / 2);
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) {
-      w[p] = widen_f16(reinterpret_cast<const uint16_t*>(panel + p * job.panel_bytes) + k * 16);
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const F32 input = splat(x[r * job.x_stride + k]);
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
-    }
+    multiply_step(tile, x + k, job.x_stride, [&](int p) {
+      return widen_f16(reinterpret_cast<const uint16_t*>(panel + p * job.panel_bytes) + k * 16);
+    });
   }
 }
 
 /// bf16 weights widen exactly; inputs stay f32.
 template <int A, int R, int P>
-inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const float* x, const char* panel,
-                              const char* ahead) {
-  for (int64_t k = 0; k + 1 < job.k; k += 2) {
-    F32 w[P];
+[[gnu::always_inline]] inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const float* x,
+                                                     const char* panel, const char* ahead) {
+  for (int64_t k = 0; k < job.k; k += 2) {
     prefetch<A>(ahead, k / 2);
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) w[p] = even_bf16(panel + p * job.panel_bytes + k * 32);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const F32 input = splat(x[r * job.x_stride + k]);
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
-    }
-#pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) w[p] = odd_bf16(panel + p * job.panel_bytes + k * 32);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const F32 input = splat(x[r * job.x_stride + k + 1]);
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) tile.sum[r][p] = fma(w[p], input, tile.sum[r][p]);
-    }
-  }
-  if (job.k % 2 != 0) {
-    const int64_t k = job.k - 1;
-    for (int r = 0; r < R; ++r) {
-      for (int p = 0; p < P; ++p) {
-        const F32 w = even_bf16(panel + p * job.panel_bytes + k * 32);
-        tile.sum[r][p] = fma(w, splat(x[r * job.x_stride + k]), tile.sum[r][p]);
-      }
-    }
+    const char* pair = panel + k * 32;
+    multiply_step(tile, x + k, job.x_stride, [&](int p) { return even_bf16(pair + p * job.panel_bytes); });
+    if (k + 1 == job.k) return;
+    multiply_step(tile, x + k + 1, job.x_stride, [&](int p) { return odd_bf16(pair + p * job.panel_bytes); });
   }
 }
 
@@ -102,8 +92,8 @@ inline void multiply_bf16_f32(Tile<R, P>& tile, const LinearJob& job, const floa
 inline __m512bh pairs(__m512i bits) { return reinterpret_cast<__m512bh>(bits); }
 
 template <int A, int R, int P>
-inline void multiply_bf16(Tile<R, P>& tile, const LinearJob& job, const uint16_t* x, const char* panel,
-                          const char* ahead) {
+[[gnu::always_inline]] inline void multiply_bf16(Tile<R, P>& tile, const LinearJob& job, const uint16_t* x,
+                                                 const char* panel, const char* ahead) {
   for (int64_t k = 0; k + 1 < job.k; k += 2) {
     __m512bh w[P];
     prefetch<A>(ahead, k / 2);
@@ -120,8 +110,10 @@ inline void multiply_bf16(Tile<R, P>& tile, const LinearJob& job, const uint16_t
   }
   if (job.k % 2 != 0) {
     const int64_t k = job.k - 1;
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const __m512bh input = pairs(_mm512_set1_epi32(x[r * job.x_stride + k]));
+#pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
         const __m512bh w = pairs(_mm512_loadu_si512(panel + p * job.panel_bytes + k * 32));
         tile.sum[r][p] = _mm512_dpbf16_ps(tile.sum[r][p], w, input);
@@ -146,7 +138,8 @@ inline F32 panel_bias(const LinearJob& job, int64_t p) {
 
 /// silu(gate) * up of the panel pair (p, p + 1).
 template <int R, int P>
-inline void finish_pair(const Tile<R, P>& tile, const LinearJob& job, int64_t row, int64_t panel, int p) {
+[[gnu::always_inline]] inline void finish_pair(const Tile<R, P>& tile, const LinearJob& job, int64_t row, int64_t panel,
+                                               int p) {
   const F32 gate_bias = panel_bias(job, panel + p);
   const F32 up_bias = panel_bias(job, panel + p + 1);
   const int64_t col = (panel + p) / 2 * 16;
@@ -159,7 +152,8 @@ inline void finish_pair(const Tile<R, P>& tile, const LinearJob& job, int64_t ro
 }
 
 template <int R, int P>
-inline void finish_tile(const Tile<R, P>& tile, const LinearJob& job, int64_t row, int64_t panel) {
+[[gnu::always_inline]] inline void finish_tile(const Tile<R, P>& tile, const LinearJob& job, int64_t row,
+                                               int64_t panel) {
   if (job.epilogue == Epilogue::kSiluMul) {
     if constexpr (P % 2 == 0) {
 #pragma GCC unroll 8

@@ -26,7 +26,7 @@ inline float max_lanes(F32 x) {
 
 /// e^x to 2 ulp in [-87.3, 88.7]; 0 below (also for -inf), e^88.7 above.
 /// Source: Cephes expf (range reduction by ln 2 in two parts, a polynomial of degree 5).
-inline F32 exp(F32 x) {
+[[gnu::always_inline]] inline F32 exp(F32 x) {
   const F32 lowest = splat(-87.33F);
   const Mask in_range = at_least(x, lowest);
   const F32 bounded = max(min(x, splat(88.37F)), lowest);
@@ -44,7 +44,7 @@ inline F32 exp(F32 x) {
 }
 
 /// x / (1 + e^-x)
-inline F32 silu(F32 x) { return div(x, add(splat(1.0F), exp(sub(zero(), x)))); }
+[[gnu::always_inline]] inline F32 silu(F32 x) { return div(x, add(splat(1.0F), exp(sub(zero(), x)))); }
 
 /// Sixteen elements of a 16-bit type.
 inline F32 widen(const uint16_t* p, Element type) { return type == Element::kF16 ? widen_f16(p) : widen_bf16(p); }
