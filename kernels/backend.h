@@ -125,7 +125,7 @@ struct RmsNormArgs {
 struct LinearArgs {
   Tensor x;                        // [T, K] input dtype
   const Weight* weight = nullptr;  // [N, K]
-  const float* bias = nullptr;     // [N] device or null, added before the epilogue
+  const float* bias = nullptr;     // [N] device or null, added before the epilogue (gate_up: gate, then up)
   enum class Epilogue : uint8_t {
     kStore,       // out [T, N]  = x W^T + b
     kAccumulate,  // out [T, N] += x W^T + b          (the residual add)
@@ -192,7 +192,7 @@ struct SampleRow {
   int32_t given_token = -1;                         // >= 0: draw nothing, report this id's logprob
   int32_t num_logprobs = -1;                        // -1: no logprobs; k >= 0: the chosen id's and the k best
   std::span<const TokenCount> counts;               // distinct ids
-  std::span<const std::pair<int32_t, float>> bias;  // distinct ids; does not revive a masked id
+  std::span<const std::pair<int32_t, float>> bias;  // distinct ids, clamped to [-100, 100]; does not revive a masked id
   std::span<const int32_t> banned;                  // set to -inf
   const uint32_t* allowed = nullptr;                // bit set [ceil(V/32)] or null: all
 };
@@ -204,7 +204,7 @@ struct SampledLogprob {
 };
 
 struct SampleResult {
-  int32_t token = -1;
+  int32_t token = -1;  // stays -1 when the masks leave nothing
   std::span<SampledLogprob> logprobs;  // caller's memory: [1 + num_logprobs]; chosen, then the best, not repeated
   int32_t num_logprobs = 0;            // filled by sample()
 };

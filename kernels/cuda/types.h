@@ -130,18 +130,16 @@ SERAPH_HOST_DEVICE fp8_t from_float<fp8_t>(float x) {
 /// A register of two 16-bit numbers; `lo` is the one at the lower address.
 template <typename T>
 SERAPH_HOST_DEVICE uint32_t pack_pair(float lo, float hi) {
-#ifdef __CUDA_ARCH__
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   uint32_t out;
-  if constexpr (sizeof(T) == sizeof(half_t) && __is_same(T, half_t)) {
+  if constexpr (__is_same(T, half_t)) {
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(hi), "f"(lo));
     return out;
   }
-#if __CUDA_ARCH__ >= 800
   if constexpr (__is_same(T, bf16_t)) {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(out) : "f"(hi), "f"(lo));
     return out;
   }
-#endif
 #endif
   return from_float<T>(lo).bits | static_cast<uint32_t>(from_float<T>(hi).bits) << 16;
 }

@@ -18,7 +18,7 @@ struct Subscript {
   sim::Site site;
   template <typename I>
   requires std::is_integral_v<I> || std::is_enum_v<I> Subscript(
-      I i, std::source_location at = std::source_location::current())  // NOLINT: x[i] converts
+      I i, sim::Place at = sim::Place::current())  // NOLINT: x[i] converts
       : value(static_cast<int64_t>(i)), site(at) {}
 };
 

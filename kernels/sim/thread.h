@@ -4,10 +4,39 @@
 
 #include <bit>
 #include <cstdint>
-#include <source_location>
 #include <string>
+#include <version>
+
+#ifdef __cpp_lib_source_location
+#include <source_location>
+#endif
 
 namespace seraph::sim {
+
+#ifdef __cpp_lib_source_location
+using Place = std::source_location;
+#else
+/// Clang before 16 lacks what the standard library's class needs, but has this.
+class Place {
+ public:
+  static constexpr Place current(const char* file = __builtin_FILE(), uint32_t line = __builtin_LINE(),
+                                 uint32_t column = __builtin_COLUMN()) {
+    Place place;
+    place.file_ = file;
+    place.line_ = line;
+    place.column_ = column;
+    return place;
+  }
+  constexpr const char* file_name() const { return file_; }
+  constexpr uint32_t line() const { return line_; }
+  constexpr uint32_t column() const { return column_; }
+
+ private:
+  const char* file_ = "";
+  uint32_t line_ = 0;
+  uint32_t column_ = 0;
+};
+#endif
 
 struct Index3 {
   uint32_t x = 0;
@@ -17,12 +46,16 @@ struct Index3 {
 
 /// Where in the kernel's source something happens; two accesses on one line are two sites.
 struct Site {
-  std::source_location where;
-  Site(std::source_location at = std::source_location::current()) : where(at) {}  // NOLINT: captures the call's line
-  /// One number per place in the source: libstdc++ and libc++ keep a location as one pointer to constant data.
+  Place where;
+  Site(Place at = Place::current()) : where(at) {}  // NOLINT: captures the call's line
+  /// One number per place in the source.
   uintptr_t key() const {
-    static_assert(sizeof(std::source_location) == sizeof(uintptr_t));
-    return std::bit_cast<uintptr_t>(where);
+#ifdef __cpp_lib_source_location
+    return std::bit_cast<uintptr_t>(where);  // the libraries keep a location as one pointer to constant data
+#else
+    // Each file's lines and columns in a range of their own: file names are 16 bytes apart at least.
+    return reinterpret_cast<uintptr_t>(where.file_name()) << 20 ^ uintptr_t { where.line() } << 8 ^ where.column();
+#endif
   }
 };
 

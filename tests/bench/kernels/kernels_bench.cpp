@@ -176,8 +176,10 @@ struct Bench {
     std::nth_element(times.begin(), times.begin() + static_cast<int64_t>(tenth), times.end());
     return times[tenth];
   }
+  /// Of the instruction that linear() multiplies with.
   double multiply_roof() const {
-    return compute == DType::kBf16 && roof.bf16_gflop_s > 0 ? roof.bf16_gflop_s : roof.f32_gflop_s;
+    const bool bf16 = backend.activation_types(compute).input == DType::kBf16;
+    return bf16 ? roof.bf16_gflop_s : roof.f32_gflop_s;
   }
 
   Backend& backend;
