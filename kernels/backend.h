@@ -204,7 +204,7 @@ struct SampledLogprob {
 };
 
 struct SampleResult {
-  int32_t token = -1;  // stays -1 when the masks leave nothing
+  int32_t token = -1;                  // stays -1 when the masks leave nothing
   std::span<SampledLogprob> logprobs;  // caller's memory: [1 + num_logprobs]; chosen, then the best, not repeated
   int32_t num_logprobs = 0;            // filled by sample()
 };
