@@ -336,13 +336,16 @@ SERAPH_DEVICE RowStates attend(const DecodeArgs<T>& args, const Item& item, cons
     multiply_keys<kHeadDim>(q, stage(unit), scores + 2 * unit);
   }
   const RowStates states = weigh(args, item, keys, scores);
+  Fragment<uint32_t, 4> weights[kUnits];  // half the registers of the scores, which end here
+#pragma unroll
+  for (int unit = 0; unit < kUnits; ++unit) weights[unit] = pack_weights<T>(scores + 2 * unit);
 #pragma unroll
   for (int piece = 0; piece < kHeadDim / 8; ++piece) sums[piece].fill(0.0F);
 #pragma unroll
   for (int unit = 0; unit < kUnits; ++unit) {
     if (unit >= keys.num_units) continue;
     arrive(keys.num_units + unit);
-    multiply_values<kHeadDim>(pack_weights<T>(scores + 2 * unit), stage(keys.num_units + unit), sums);
+    multiply_values<kHeadDim>(weights[unit], stage(keys.num_units + unit), sums);
   }
   wait_async<0>();
   return states;
@@ -450,7 +453,7 @@ SERAPH_DEVICE void share_sums(const Fragment<float, 4>* sums, const RowStates& m
 }
 
 template <int kHeadDim, typename T>
-__global__ void __launch_bounds__(Decode<kHeadDim>::kThreads) decode(DecodeArgs<T> args) {
+__global__ void __launch_bounds__(Decode<kHeadDim>::kThreads, 2) decode(DecodeArgs<T> args) {
   using Shape = Decode<kHeadDim>;
   SERAPH_SHARED(int32_t, first_items, kDecodeSequencesMax + 1);
   SERAPH_SHARED(float, states, Shape::kWarps * 2 * kRows);

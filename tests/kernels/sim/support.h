@@ -53,7 +53,7 @@ class DeviceArray {
 /// Launches on the default stream and waits; what went wrong, "" when nothing did.
 template <typename... Parameters, typename... Arguments>
 std::string run(void (*kernel)(Parameters...), const LaunchConfig& config, Arguments&&... arguments) {
-  const Status launched = launch(kernel, config, std::forward<Arguments>(arguments)...);
+  const cuda::Status launched = launch(kernel, config, std::forward<Arguments>(arguments)...);
   if (!launched.ok()) return describe(launched);
   static_cast<void>(synchronize_device().ok());
   return sim::Device::current().fault();
