@@ -23,7 +23,11 @@ void append_usage_object(std::string& out, const Usage& usage, bool with_nulls) 
   } else if (with_nulls) {
     out += ",\"prompt_tokens_details\":null";
   }
-  if (with_nulls) out += ",\"completion_tokens_details\":null";
+  if (usage.reasoning_tokens) {
+    out += ",\"completion_tokens_details\":{\"reasoning_tokens\":" + std::to_string(*usage.reasoning_tokens) + '}';
+  } else if (with_nulls) {
+    out += ",\"completion_tokens_details\":null";
+  }
   out += '}';
 }
 

@@ -18,7 +18,8 @@ namespace seraph {
 struct Usage {
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  std::optional<int64_t> cached_tokens = {};  // only with --enable-prompt-tokens-details
+  std::optional<int64_t> cached_tokens = {};     // only with --enable-prompt-tokens-details
+  std::optional<int64_t> reasoning_tokens = {};  // only with a reasoning parser
 };
 
 /// Constant for one HTTP request.
@@ -31,10 +32,17 @@ struct AnswerFacts {
   const Tokenizer* tokenizer = nullptr;
 };
 
+/// What the parsers made of a choice's text, and the ids of its calls by index. Borrowed.
+struct ParsedDeltas {
+  std::span<const TextDelta> deltas;
+  std::span<const std::string> call_ids;
+};
+
 /// One event of one choice.
 struct Delta {
   size_t choice = 0;
   std::string_view text = {};
+  const ParsedDeltas* parsed = nullptr;   // chat with parsers: instead of text
   std::string_view logprobs = "null";     // JSON
   std::span<const TokenId> ids = {};      // shown with return_token_ids
   const char* finish_reason = nullptr;    // null: not finished
@@ -47,6 +55,8 @@ struct Delta {
 /// One finished choice.
 struct Choice {
   std::string text;
+  std::optional<ParsedText> parsed;  // chat with parsers: instead of text
+  std::vector<std::string> call_ids;
   std::string logprobs = "null";  // JSON
   std::vector<TokenId> ids;
   const char* finish_reason = "stop";

@@ -1,5 +1,7 @@
 #include "daemon/api/api.h"
 
+#include <spdlog/spdlog.h>
+
 #include <random>
 #include <unordered_map>
 #include <utility>
@@ -297,9 +299,23 @@ void ApiImpl::cancel_all() {
   }
 }
 
+/// Replaces the tool parser "auto" by the one that suits the template. Errors: parsers that do not exist.
+Status choose_parsers(const Tokenizer& tokenizer, ApiOptions& options) {
+  if (options.tool_parser == "auto") {
+    options.tool_parser =
+        guess_tool_parser(options.chat_template.empty() ? tokenizer.chat_template(true) : options.chat_template);
+    if (!options.tool_parser.empty()) spdlog::info("tool calls are read as {} (by the template)", options.tool_parser);
+  }
+  const OutputFormat format{.tool_parser = options.tool_parser, .reasoning_parser = options.reasoning_parser};
+  auto parser = OutputParser::make(format, Json());
+  if (!parser.ok()) return parser.error();
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Api>> Api::make(ApiArgs args) {
+  SERAPH_RETURN_IF_ERROR(choose_parsers(*args.tokenizer, args.options));
   SERAPH_ASSIGN_OR_RETURN(auto context, PrepareContext::make(*args.tokenizer, args.engine->info(), args.options));
   return std::unique_ptr<Api>(std::make_unique<ApiImpl>(std::move(args), std::move(context)));
 }

@@ -55,8 +55,12 @@ struct ApiOptions {
   std::string response_role = "assistant";
   std::string chat_template;  // text that replaces the checkpoint's; "" : the checkpoint's
   ContentFormat content_format = ContentFormat::kAuto;
-  Json default_chat_template_kwargs;         // null or object; a request's kwargs win
-  bool trust_request_chat_template = false;  // a request may bring its own template
+  bool enable_auto_tool_choice = false;         // tool_choice "auto" is answered
+  std::string tool_parser;                      // of tool_formats(); "auto": the one that suits the template; "" : none
+  std::string reasoning_parser;                 // of reasoning_formats(); "" : none
+  bool exclude_tools_when_choice_none = false;  // tool_choice "none" leaves the tools out of the prompt
+  Json default_chat_template_kwargs;            // null or object; a request's kwargs win
+  bool trust_request_chat_template = false;     // a request may bring its own template
   SamplingDefaults sampling;
   int64_t max_logprobs = 20;                  // -1: the vocabulary's size
   bool return_tokens_as_token_ids = false;    // default of the field of that name

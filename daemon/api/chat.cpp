@@ -3,6 +3,7 @@
 
 #include "daemon/api/answer.h"
 #include "daemon/api/body.h"
+#include "daemon/api/chat_message.h"
 #include "daemon/api/fields.h"
 #include "daemon/api/logprobs.h"
 #include "daemon/api/prepare.h"
@@ -45,8 +46,13 @@ class ChatFormat : public AnswerFormat {
     out += chunk_head_;
     out += ",\"choices\":[{\"index\":";
     out += std::to_string(delta.choice);
-    out += ",\"delta\":{\"content\":";
-    append_json_string(out, delta.text);
+    out += ",\"delta\":{";
+    if (delta.parsed != nullptr) {
+      append_parsed_delta(out, *delta.parsed);
+    } else {
+      out += "\"content\":";
+      append_json_string(out, delta.text);
+    }
     out += "},\"logprobs\":";
     out += delta.logprobs;
     if (delta.finish_reason == nullptr) {
@@ -77,11 +83,8 @@ class ChatFormat : public AnswerFormat {
       if (i > 0) out += ',';
       out += "{\"index\":" + std::to_string(i) + ",\"message\":{\"role\":";
       append_json_string(out, request.role);
-      out += ",\"content\":";
-      append_json_string(out, request.echo_text.empty() ? choices[i].text : request.echo_text + choices[i].text);
-      out +=
-          ",\"refusal\":null,\"annotations\":null,\"audio\":null,\"function_call\":null,\"reasoning\":null},"
-          "\"logprobs\":";
+      append_message(out, choices[i], request.echo_text);
+      out += "},\"logprobs\":";
       out += choices[i].logprobs;
       out += ",\"finish_reason\":\"" + std::string(choices[i].finish_reason) + "\",\"stop_reason\":";
       out += choices[i].stop_reason;
@@ -151,18 +154,38 @@ std::unique_ptr<AnswerFormat> make_chat_format(AnswerFacts facts) {
   return std::make_unique<ChatFormat>(std::move(facts));
 }
 
+namespace {
+
+/// Where the answer's text begins, and which tokens must stay visible in it.
+void plan_parsing(const std::string& prompt, const Tokenizer& tokenizer, PreparedGeneration& out) {
+  OutputPlan& plan = out.output;
+  if (!plan.parses()) return;
+  plan.format.timing = out.params.stream ? ParseTiming::kWritten : ParseTiming::kDecided;
+  bool visible = plan.needs_special_tokens;
+  if (const ReasoningFormat* reasoning = find_reasoning_format(plan.format.reasoning_parser)) {
+    plan.format.start = reasoning_start(*reasoning, prompt);
+    const int32_t tag = tokenizer.find_piece(reasoning->close);
+    visible = visible || (tag >= 0 && tokenizer.is_special(tag));
+  }
+  if (visible) out.params.skip_special_tokens = false;
+}
+
+}  // namespace
+
 std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContext& context, PreparedGeneration& out) {
   Json body;
   if (auto error = parse_body(bytes, body)) return error;
   if (auto error = check_fields(body, kChat, {context.options->stop_strings_max})) return error;
   if (auto error = check_model(body, *context.options)) return error;
   if (auto error = read_params(body, kChat, *context.options, context.limits(), out.params)) return error;
+  if (auto error = read_output_plan(body, *context.options, out.output)) return error;
   RenderedChat rendered;
   if (auto error = render_chat_body(body, context, rendered)) return error;
   Prompt prompt;
   if (auto error = encode_prompt(rendered.text, get_bool(body, "add_special_tokens", false), context, prompt.ids)) {
     return error;
   }
+  plan_parsing(rendered.text, *context.tokenizer, out);
   const int64_t max_model_len = context.info->max_model_len;
   if (auto error = truncate_prompt(body, out.params, max_model_len, prompt.ids)) return error;
   const auto prompt_tokens = static_cast<int64_t>(prompt.ids.size());

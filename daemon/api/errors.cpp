@@ -90,7 +90,8 @@ ApiError from_error(const Error& error) {
 
 ApiError schema_error(const std::vector<SchemaError>& errors) {
   constexpr size_t kLinesMax = 50;  // a hostile list of thousands of wrong items must not make a huge answer
-  std::string message = std::to_string(errors.size());
+  std::string message = errors.size() >= kSchemaErrorsMax ? "at least " : "";
+  message += std::to_string(errors.size());
   message += errors.size() == 1 ? " validation error:" : " validation errors:";
   for (size_t i = 0; i < errors.size() && i < kLinesMax; ++i) {
     const SchemaError& e = errors[i];

@@ -39,7 +39,12 @@ struct SchemaError {
   std::string input;     // the value as text
   std::string ctx = {};  // "'ge': 1", printed inside braces; "" when there is none
 };
-/// 400 Bad Request with "N validation error(s):" and one line each; param is the first one's place.
+/// Checks of lists stop when so many errors are collected: a body holds millions of wrong items, and each error is some
+/// hundred bytes.
+inline constexpr size_t kSchemaErrorsMax = 1000;
+
+/// 400 Bad Request with "N validation error(s):" ("at least N" when checks stopped there) and one line each; param is
+/// the first one's place.
 ApiError schema_error(const std::vector<SchemaError>& errors);
 
 /// A value as the errors print it: "<list of 3 items>", "<dict of 1 items>", None, True, 1.5, text itself.

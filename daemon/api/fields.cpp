@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/api/messages.h"
+#include "daemon/api/tools.h"
 
 namespace seraph {
 namespace {
@@ -170,6 +171,7 @@ void check_list(Json& value, FieldType type, const std::string& loc, Errors& err
   }
   size_t index = 0;
   for (Json& item : value.as_array()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
     const std::string place = loc + '.' + std::to_string(index++);
     std::optional<SchemaError> error;
     if (type == FieldType::kIntList) {
@@ -191,6 +193,7 @@ void check_number_map(Json& value, const std::string& loc, Errors& errors) {
     return;
   }
   for (auto& [name, item] : value.as_object()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
     if (auto error = to_float(item, loc + '.' + name)) errors.push_back(std::move(*error));
   }
 }
@@ -239,7 +242,10 @@ void check_prompt(Json& value, const std::string& loc, Errors& errors) {
     return;
   }
   size_t index = 0;
-  for (Json& item : items) as_ids(item, loc + '.' + std::to_string(index++), of_lists);
+  for (Json& item : items) {
+    if (of_lists.size() >= kSchemaErrorsMax) break;
+    as_ids(item, loc + '.' + std::to_string(index++), of_lists);
+  }
   if (of_lists.empty()) return;
   std::move(of_ids.begin(), of_ids.end(), std::back_inserter(errors));
   std::move(of_lists.begin(), of_lists.end(), std::back_inserter(errors));
@@ -294,6 +300,10 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
       return check_prompt(value, loc, errors);
     case FieldType::kMessages:
       return check_messages(value, loc, errors);
+    case FieldType::kTools:
+      return check_tools(value, loc, errors);
+    case FieldType::kToolChoice:
+      return;
     case FieldType::kStreamOptions:
       return check_stream_options(value, loc, errors);
     case FieldType::kUnoffered:
@@ -305,7 +315,6 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
 /// True when the value really asks for the feature: the neutral spellings of "no, thank you" pass.
 bool asks_for(const Json& value, std::string_view name, const Json& body) {
   if (value.is_null() || (value.is_bool() && !value.as_bool())) return false;
-  if (name == "tool_choice") return !(value.is_string() && value.as_string() == "none");
   if (name == "response_format") {
     const Json* type = value.find("type");
     return type == nullptr || !type->is_string() || type->as_string() != "text";

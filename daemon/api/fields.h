@@ -38,6 +38,8 @@ enum class FieldType : uint8_t {
   kStop,    // a string or a list of at most FieldRule::items_max strings; becomes a list
   kPrompt,  // text, ids, or a list of either
   kMessages,
+  kTools,
+  kToolChoice,     // checked by read_output_plan
   kStreamOptions,  // object of two booleans
   kUnoffered,      // understood, not offered: anything that asks for it is refused in plain words
 };

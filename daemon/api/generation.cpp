@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/api/models.h"
+
 namespace seraph {
 namespace {
 
@@ -37,7 +39,8 @@ Generation::Generation(Args args)
       endpoint_(args.endpoint),
       prepared_(std::move(args.prepared)),
       id_(std::move(args.id)),
-      arrived_unix_us_(unix_time_us() - (now_us() - exchange_->request().arrived_us)) {
+      arrived_unix_us_(unix_time_us() - (now_us() - exchange_->request().arrived_us)),
+      random_(std::move(args.random)) {
   const GenerationParams& params = prepared_.params;
   AnswerFacts facts{.id = id_,
                     .model = services_.options->served_model_names.front(),
@@ -56,7 +59,11 @@ Generation::Generation(Args args)
   for (size_t i = 0; i < count; ++i) {
     sequences_.emplace_back(*services_.tokenizer, rules, columns);
     const auto choice = static_cast<uint64_t>(i % static_cast<size_t>(params.n));
-    seeds_.push_back(params.seeded ? params.sampling.seed + choice : args.random());
+    seeds_.push_back(params.seeded ? params.sampling.seed + choice : random_());
+    if (prepared_.output.parses()) {
+      // The names were checked when the server started.
+      sequences_.back().parser = OutputParser::make(prepared_.output.format, prepared_.output.tools).value();
+    }
     // The end of the prompt is all that decides how the first piece of text looks.
     constexpr size_t kPrimeTokens = 32;
     const std::vector<TokenId>& ids = prompt_of(i).ids;
@@ -159,15 +166,54 @@ int Generation::take_token(Sequence& sequence, const Event& event) {
   if (params.return_token_ids) (params.stream ? sequence.pending_ids : sequence.choice.ids).push_back(event.token);
   // The token that ends the sequence is counted, but not shown unless asked for.
   if (event.finish == FinishReason::kStop && !params.include_stop) return -1;
-  return sequence.text.push(event.token, params.stream ? sequence.pending : sequence.choice.text);
+  std::string& text = params.stream ? sequence.pending : sequence.choice.text;
+  const size_t before = text.size();
+  const int stop = sequence.text.push(event.token, text);
+  parse_text(sequence, std::string_view(text).substr(before), false);
+  return stop;
+}
+
+/// Sends new text through the parsers and gives new calls their ids.
+void Generation::parse_text(Sequence& sequence, std::string_view text, bool finish) {
+  if (sequence.parser == nullptr) return;
+  TextDeltas fresh;
+  if (!text.empty()) sequence.parser->push(text, fresh);
+  if (finish) sequence.parser->finish(fresh);
+  bool thinks = false;
+  for (TextDelta& delta : fresh) {
+    const bool reasoning = delta.kind == TextDelta::Kind::kReasoning;
+    thinks = thinks || reasoning;
+    if (reasoning && !prepared_.output.include_reasoning) continue;
+    if (delta.call_index > 0 && !prepared_.output.parallel_tool_calls) continue;
+    if (delta.kind == TextDelta::Kind::kCallStart) sequence.call_ids.push_back(make_call_id());
+    append_delta(sequence.deltas, delta.kind, delta.text, delta.call_index);
+  }
+  // A token that gave thinking; those of the tags give nothing.
+  if (thinks && !finish) ++sequence.reasoning_tokens;
+}
+
+std::string Generation::make_call_id() {
+  if (!prepared_.output.short_call_ids) return "chatcmpl-tool-" + hex16(random_());
+  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  std::string id;
+  uint64_t bits = random_();
+  for (int i = 0; i < 9; ++i, bits /= kLetters.size()) id += kLetters[bits % kLetters.size()];
+  return id;
 }
 
 void Generation::finish_sequence(Sequence& sequence, const Event& event, int stop) {
   const GenerationParams& params = prepared_.params;
   if (stop >= 0 && event.finish == FinishReason::kNone) services_.cancel(sequence.request);
-  if (stop < 0 && !params.echo_only)
-    stop = sequence.text.finish(params.stream ? sequence.pending : sequence.choice.text);
-  sequence.choice.finish_reason = stop < 0 && event.finish == FinishReason::kLength ? "length" : "stop";
+  std::string& text = params.stream ? sequence.pending : sequence.choice.text;
+  const size_t before = text.size();
+  if (stop < 0 && !params.echo_only) stop = sequence.text.finish(text);
+  parse_text(sequence, std::string_view(text).substr(before), true);
+  const bool by_length = stop < 0 && event.finish == FinishReason::kLength;
+  sequence.choice.finish_reason = by_length ? "length" : sequence.call_ids.empty() ? "stop" : "tool_calls";
+  if (sequence.parser != nullptr && !params.stream) {
+    sequence.choice.parsed.emplace().add(sequence.deltas);
+    sequence.choice.call_ids = std::move(sequence.call_ids);
+  }
   if (stop >= 0) {
     sequence.choice.stop_reason.clear();
     append_json_string(sequence.choice.stop_reason, params.stop[static_cast<size_t>(stop)]);
@@ -189,16 +235,20 @@ void Generation::write_delta(Sequence& sequence, size_t index) {
   const GenerationParams& params = prepared_.params;
   const bool due = sequence.done || !sequence.first_event_sent || sequence.pending_tokens >= params.stream_interval;
   if (!due) return;
+  // What the parsers hold back is no event, unless it carries more than text.
+  const bool parsed = sequence.parser != nullptr;
+  if (parsed && sequence.deltas.empty() && !sequence.done && !params.logprobs && !params.return_token_ids) return;
   std::string logprobs = "null";
   if (params.logprobs) {
     logprobs.clear();
     sequence.columns.take(logprobs, sequence.sent_characters);
     sequence.sent_characters += count_characters(sequence.pending);
   }
-  const Usage running{.prompt_tokens = sequence.record.prompt_tokens,
-                      .completion_tokens = sequence.record.generation_tokens};
+  const Usage running = running_usage(sequence);
+  const ParsedDeltas deltas{sequence.deltas, sequence.call_ids};
   format_->append_delta(out_, Delta{.choice = index,
                                     .text = sequence.pending,
+                                    .parsed = parsed ? &deltas : nullptr,
                                     .logprobs = logprobs,
                                     .ids = sequence.pending_ids,
                                     .finish_reason = sequence.done ? sequence.choice.finish_reason : nullptr,
@@ -208,20 +258,30 @@ void Generation::write_delta(Sequence& sequence, size_t index) {
                                     .usage = params.continuous_usage ? &running : nullptr});
   sequence.first_event_sent = true;
   sequence.pending.clear();
+  sequence.deltas.clear();
   sequence.pending_ids.clear();
   sequence.pending_tokens = 0;
+}
+
+Usage Generation::running_usage(const Sequence& sequence) const {
+  Usage out{.prompt_tokens = sequence.record.prompt_tokens, .completion_tokens = sequence.record.generation_tokens};
+  if (!prepared_.output.format.reasoning_parser.empty()) out.reasoning_tokens = sequence.reasoning_tokens;
+  return out;
 }
 
 Usage Generation::usage() const {
   Usage out;
   for (const Prompt& prompt : prepared_.prompts) out.prompt_tokens += static_cast<int64_t>(prompt.ids.size());
   int64_t cached = 0;
+  int64_t reasoning = 0;
   for (size_t i = 0; i < sequences_.size(); ++i) {
+    reasoning += sequences_[i].reasoning_tokens;
     out.completion_tokens += sequences_[i].record.generation_tokens;
     // Choices share a prompt: its cached tokens count once.
     if (i % static_cast<size_t>(prepared_.params.n) == 0) cached += sequences_[i].record.cached_tokens;
   }
   if (services_.options->enable_prompt_tokens_details) out.cached_tokens = cached;
+  if (!prepared_.output.format.reasoning_parser.empty()) out.reasoning_tokens = reasoning;
   return out;
 }
 

@@ -67,6 +67,9 @@ class Generation {
     Sequence(const Tokenizer& tokenizer, const TextRules& rules, LogprobColumns columns_)
         : text(tokenizer, rules), columns(std::move(columns_)) {}
     ChoiceText text;
+    std::unique_ptr<OutputParser> parser;  // null: the text is content as it is
+    TextDeltas deltas;                     // parsed; whole answers keep all, streams what is to be sent
+    std::vector<std::string> call_ids;
     LogprobColumns columns;
     SequenceRecord record;
     RequestId request = 0;
@@ -75,6 +78,7 @@ class Generation {
     std::vector<TokenId> pending_ids;
     int32_t pending_tokens = 0;
     int64_t sent_characters = 0;
+    int64_t reasoning_tokens = 0;
     bool first_event_sent = false;
     bool done = false;
   };
@@ -83,11 +87,14 @@ class Generation {
   void begin_output();
   void take_prompt(Sequence& sequence, size_t index, Event& event);
   int take_token(Sequence& sequence, const Event& event);
+  void parse_text(Sequence& sequence, std::string_view text, bool finish);
   void finish_sequence(Sequence& sequence, const Event& event, int stop_index);
   void cancel_open();
   void end_stream();
   void write_delta(Sequence& sequence, size_t index);
+  Usage running_usage(const Sequence& sequence) const;
   Usage usage() const;
+  std::string make_call_id();
   void complete();
   void record_end(int status, std::string_view finish_reason);
   void log_prompt() const;
@@ -101,6 +108,7 @@ class Generation {
   std::unique_ptr<AnswerFormat> format_;
   std::deque<Sequence> sequences_;  // a deque: they do not move
   std::vector<uint64_t> seeds_;
+  const std::function<uint64_t()> random_;
   size_t num_done_ = 0;
   bool output_begun_ = false;
   bool over_ = false;

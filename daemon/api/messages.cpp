@@ -26,6 +26,7 @@ void check_tool_calls(const Json& calls, const std::string& loc, Errors& errors)
   }
   size_t index = 0;
   for (const Json& call : calls.as_array()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
     const std::string place = loc + '.' + std::to_string(index++);
     if (!call.is_object()) {
       errors.push_back({"dict_type", place, "Input should be a valid dictionary", describe(call)});
@@ -135,6 +136,7 @@ void check_messages(const Json& messages, const std::string& loc, Errors& errors
   }
   size_t index = 0;
   for (const Json& message : messages.as_array()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
     const std::string place = loc + '.' + std::to_string(index++);
     if (!message.is_object()) {
       errors.push_back({"dict_type", place, "Input should be a valid dictionary", describe(message)});
@@ -200,11 +202,8 @@ Json normalise_tools(const Json& tools) {
       const Json* value = given == nullptr ? nullptr : given->find(name);
       function.emplace_back(name, value == nullptr ? Json() : *value);
     }
-    if (given != nullptr && given->is_object()) {
-      for (const auto& [name, value] : given->as_object()) {
-        if (name != "name" && name != "description" && name != "parameters") function.emplace_back(name, value);
-      }
-    }
+    const Json* strict = given == nullptr ? nullptr : given->find("strict");
+    if (strict != nullptr) function.emplace_back("strict", *strict);
     const Json* type = tool.find("type");
     Json::Object copy{{"type", type == nullptr ? Json("function") : *type}, {"function", Json(std::move(function))}};
     for (const auto& [name, value] : tool.as_object()) {

@@ -19,6 +19,10 @@ Result<std::unique_ptr<Template>> compile(const std::string& text, const char* o
   return compiled;
 }
 
+/// Each name is looked up among the others. Templates know a handful; without a limit one body of names could hold a
+/// worker for hours.
+constexpr size_t kTemplateKwargsMax = 256;
+
 /// The flags that decide where the answer begins. Errors: both at once.
 std::optional<ApiError> read_continuation(const Json& body, bool& add_generation_prompt, bool& continue_final) {
   const auto asked = find_bool(body, "add_generation_prompt");
@@ -41,6 +45,11 @@ std::optional<ApiError> read_template_kwargs(const Json& body, const ApiOptions&
   }
   const Json* given = find_given(body, "chat_template_kwargs");
   if (given == nullptr) return std::nullopt;
+  if (given->as_object().size() > kTemplateKwargsMax) {
+    return bad_request("chat_template_kwargs has " + std::to_string(given->as_object().size()) + " members, at most " +
+                           std::to_string(kTemplateKwargsMax) + " are taken.",
+                       "chat_template_kwargs");
+  }
   for (const auto& [name, value] : given->as_object()) {
     if (name == "chat_template" && !options.trust_request_chat_template) {
       return bad_request(
@@ -169,7 +178,9 @@ std::optional<ApiError> render_chat_body(const Json& body, const PrepareContext&
     return bad_request("Cannot apply chat template to an empty conversation. Provide at least one message.");
   }
   const Json* tools = find_given(body, "tools");
-  if (tools != nullptr && !tools->as_array().empty()) input.tools = normalise_tools(*tools);
+  const std::string* choice = find_string(body, "tool_choice");
+  const bool excluded = context.options->exclude_tools_when_choice_none && choice != nullptr && *choice == "none";
+  if (tools != nullptr && !tools->as_array().empty() && !excluded) input.tools = normalise_tools(*tools);
   std::unique_ptr<Template> own;
   const Template* chosen = nullptr;
   if (auto error = choose_template(body, context, !input.tools.is_null(), own, chosen)) return error;

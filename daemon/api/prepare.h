@@ -11,6 +11,7 @@
 #include "daemon/api/api.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/sampling.h"
+#include "daemon/api/tools.h"
 #include "engine/engine.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
@@ -44,6 +45,7 @@ struct PreparedGeneration {
   std::string role;        // chat: of the answer
   std::string echo_text;   // chat with echo: the last message's text
   std::string request_id;  // the body's; "" when absent
+  OutputPlan output;       // chat
 };
 
 // chat.cpp, completions.cpp

@@ -10,6 +10,7 @@ namespace seraph {
 namespace {
 
 constexpr double kGreedyBelow = 1e-5;
+constexpr size_t kShownMax = 20;  // of a list's wrong items in an error
 
 int32_t clamp_int32(int64_t value) {
   return static_cast<int32_t>(
@@ -17,7 +18,6 @@ int32_t clamp_int32(int64_t value) {
 }
 
 ApiError out_of_vocabulary(const char* field, const std::vector<int64_t>& ids, int32_t vocab_size) {
-  constexpr size_t kShownMax = 20;
   std::string list = "[";
   for (size_t i = 0; i < ids.size() && i < kShownMax; ++i) list += (i == 0 ? "" : ", ") + std::to_string(ids[i]);
   list += ids.size() > kShownMax ? ", ...]" : "]";
@@ -47,13 +47,15 @@ std::optional<ApiError> read_logit_bias(const Json& body, int32_t vocab_size, Sa
   const Json* map = find_given(body, "logit_bias");
   if (map == nullptr) return std::nullopt;
   std::string not_ids;
+  size_t num_not_ids = 0;
   std::vector<int64_t> wrong;
   std::unordered_map<TokenId, float> biases;
   for (const auto& [key, value] : map->as_object()) {
     int64_t id = 0;
     const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (code != std::errc() || end != key.data() + key.size() || key.empty()) {
-      not_ids += (not_ids.empty() ? "" : ", ") + python_string(key);
+      if (++num_not_ids > kShownMax) continue;
+      not_ids += (not_ids.empty() ? "" : ", ") + python_string(describe(Json(key)));
     } else if (id < 0 || id >= vocab_size) {
       wrong.push_back(id);
     } else {
@@ -62,7 +64,8 @@ std::optional<ApiError> read_logit_bias(const Json& body, int32_t vocab_size, Sa
           static_cast<float>(std::isnan(bias) ? -100.0 : std::clamp(bias, -100.0, 100.0));
     }
   }
-  if (!not_ids.empty()) {
+  if (num_not_ids > kShownMax) not_ids += ", ...";
+  if (num_not_ids > 0) {
     return bad_parameter("logit_bias contains key(s) that cannot be converted to integer token IDs: [" + not_ids + ']',
                          "logit_bias", '[' + not_ids + ']');
   }
@@ -161,7 +164,11 @@ std::optional<ApiError> read_output_limits(const Json& body, Endpoint endpoint, 
   out.max_tokens_cap = options.sampling.max_new_tokens.value_or(0);
   out.sampling.tokens_min = clamp_int32(find_int(body, "min_tokens").value_or(0));
   out.sampling.ignore_eos = get_bool(body, "ignore_eos", false);
-  if (auto error = read_ids(body, "stop_token_ids", limits.vocab_size, out.sampling.stop_token_ids)) return error;
+  std::vector<TokenId>& stop_ids = out.sampling.stop_token_ids;
+  if (auto error = read_ids(body, "stop_token_ids", limits.vocab_size, stop_ids)) return error;
+  // The engine looks through them for every token: a body's worth of repetitions would slow down everybody's steps.
+  std::sort(stop_ids.begin(), stop_ids.end());
+  stop_ids.erase(std::unique(stop_ids.begin(), stop_ids.end()), stop_ids.end());
   if (const Json* stop = find_given(body, "stop")) {
     for (const Json& text : stop->as_array()) {
       if (text.as_string().empty()) return bad_request("stop cannot contain an empty string.");

@@ -163,6 +163,13 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   options.content_format = format == "string"   ? ContentFormat::kString
                            : format == "openai" ? ContentFormat::kOpenai
                                                 : ContentFormat::kAuto;
+  options.enable_auto_tool_choice = settings.flag("enable-auto-tool-choice");
+  options.tool_parser = settings.text("tool-call-parser");
+  options.reasoning_parser = settings.text("reasoning-parser");
+  options.exclude_tools_when_choice_none = settings.flag("exclude-tools-when-tool-choice-none");
+  if (options.enable_auto_tool_choice && options.tool_parser.empty()) {
+    return option_error("--enable-auto-tool-choice", "it needs --tool-call-parser", "--tool-call-parser auto");
+  }
   options.default_chat_template_kwargs = settings.json("default-chat-template-kwargs");
   options.trust_request_chat_template = settings.flag("trust-request-chat-template");
   SERAPH_ASSIGN_OR_RETURN(const Json file, read_generation_config(settings, model_dir));

@@ -22,6 +22,8 @@ class JsonScanner {
   void reset();
   /// REQUIRES: the last step was kMore, or none since reset().
   Step feed(char byte);
+  /// The next byte is inside a string.
+  bool in_string() const { return state_ == State::kString || state_ == State::kEscape || state_ == State::kHex; }
 
  private:
   enum class State : uint8_t {

@@ -153,6 +153,7 @@ CallObject::Step CallObject::feed_value(char byte, CallWriter& writer) {
   if (reading_ == kName) name_raw_.push_back(byte);
   if (reading_ == 0 || reading_ == 1) {
     arguments_[static_cast<size_t>(reading_)].text.push_back(byte);
+    last_byte_ = byte;
     write_early(writer);
   }
   return step == JsonScanner::Step::kDone ? end_value(writer) : Step::kMore;
@@ -179,6 +180,8 @@ CallObject::Step CallObject::feed_next(char byte, CallWriter& writer) {
 /// its end, and in kDecided everything does.
 void CallObject::write_early(CallWriter& writer) {
   if (writer.timing() != ParseTiming::kWritten || no_call_ || !name_) return;
+  // White space between tokens waits for the next one: a call that breaks off then ends with a token.
+  if (reading_ != kName && !value_.in_string() && is_json_space(last_byte_)) return;
   if (writing_ < 0) {
     if (arguments_[0].is_object && !arguments_[0].text.empty()) {
       writing_ = 0;

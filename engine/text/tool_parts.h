@@ -113,6 +113,7 @@ class CallObject {
   int reading_ = -1;                    // what the value is: kName, an index of arguments_, or -1 for other members
   int writing_ = -1;                    // the index of arguments_ that is handed over as it is written
   size_t num_written_ = 0;              // bytes of it
+  char last_byte_ = '\0';               // of the arguments
   bool no_call_ = false;                // what was read rules out a call
 };
 

@@ -19,9 +19,7 @@ std::string golden_dir() {
   return given != nullptr ? given : SERAPH_SOURCE_DIR "/../shared/golden";
 }
 
-const std::set<std::string> kLater = {"tools",
-                                      "tool_choice",
-                                      "response_format",
+const std::set<std::string> kLater = {"response_format",
                                       "structured_outputs",
                                       "guided_json",
                                       "guided_regex",

@@ -71,7 +71,13 @@ INSTANTIATE_TEST_SUITE_P(
               "bool"},
         Wrong{R"("truncation_side":"middle")", "Bad Request", "body.truncation_side", "'left' or 'right'"},
         Wrong{R"("user":5)", "Bad Request", "body.user", "string_type"},
-        Wrong{R"("tools":[{"type":"function"}])", "BadRequestError", "tools", "not offered"},
+        Wrong{R"("tools":{})", "Bad Request", "body.tools", "list_type"},
+        Wrong{R"("tools":[{"type":"function"}])", "Bad Request", "body.tools.0.function", "Field required"},
+        Wrong{R"("tools":[{"function":{"name":5}}])", "Bad Request", "body.tools.0.function.name", "string_type"},
+        Wrong{R"("tools":[{"function":{"name":"f","parameters":"x"}}])", "Bad Request",
+              "body.tools.0.function.parameters", "dict_type"},
+        Wrong{R"("tools":[{"type":"retrieval","function":{"name":"f"}}])", "Bad Request", "body.tools.0.type",
+              "'function'"},
         Wrong{R"("response_format":{"type":"json_object"})", "BadRequestError", "response_format", "not offered"},
         Wrong{R"("use_beam_search":true)", "BadRequestError", "use_beam_search", "not offered"},
         Wrong{R"("temperature":"x","top_p":"y")", "Bad Request", "body.temperature", "2 validation errors:"}));
@@ -136,6 +142,30 @@ TEST(FieldsTest, AThousandWrongItemsGiveAShortAnswer) {
   Json body;
   ASSERT_FALSE(parse_body(text + "]}", body));
   EXPECT_LT(check_fields(body, kCompletions, {})->message.size(), 20'000U);
+}
+
+TEST(FieldsTest, WrongItemsAreNotCollectedWithoutLimit) {
+  // Each kept error is some hundred bytes: a body of two-byte items would take gigabytes.
+  const auto repeated = [](const std::string& item) {
+    std::string text = item;
+    for (int i = 1; i < 100'000; ++i) text += ',' + item;
+    return text;
+  };
+  const std::pair<Endpoint, std::string> bodies[] = {
+      {kCompletions, "{\"prompt\":[" + repeated("{}") + "]}"},
+      {kCompletions, "{\"prompt\":[" + repeated("[-1]") + "]}"},
+      {kCompletions, R"({"prompt":"x","stop_token_ids":[)" + repeated("{}") + "]}"},
+      {kCompletions, R"({"prompt":"x","logit_bias":{)" + repeated("\"1\":{}") + "}}"},
+      {kChat, "{\"messages\":[" + repeated("{}") + "]}"},
+      {kChat, R"({"messages":[{"role":"assistant","content":"x","tool_calls":[)" + repeated("{}") + "]}]}"},
+  };
+  for (const auto& [endpoint, text] : bodies) {
+    Json body;
+    // The tolerant parser keeps repeated names apart, so that the map has as many members as the list has items.
+    ASSERT_FALSE(parse_body("{\"x\":NaN," + text.substr(1), body));
+    EXPECT_LT(check_schema(body, endpoint, {}).size(), 5 * kSchemaErrorsMax) << text.substr(0, 60);
+    EXPECT_TRUE(check_fields(body, endpoint, {})->message.starts_with("at least ")) << text.substr(0, 60);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,156 @@
+#include "daemon/api/tools.h"
+
+#include "daemon/api/fields.h"
+
+namespace seraph {
+namespace {
+
+using Errors = std::vector<SchemaError>;
+
+ApiError choice_error(std::string message, const char* param = "tool_choice") {
+  return bad_request(message + " (parameter=" + param + ")", param);
+}
+
+void check_function(const Json& tool, const std::string& place, Errors& errors) {
+  const Json* function = tool.find("function");
+  if (function == nullptr) {
+    errors.push_back({"missing", place, "Field required", describe(tool)});
+    return;
+  }
+  if (!function->is_object()) {
+    errors.push_back({"model_type", place, "Input should be a valid dictionary", describe(*function)});
+    return;
+  }
+  const Json* name = function->find("name");
+  if (name == nullptr) {
+    errors.push_back({"missing", place + ".name", "Field required", describe(*function)});
+  } else if (!name->is_string()) {
+    errors.push_back({"string_type", place + ".name", "Input should be a valid string", describe(*name)});
+  }
+  const Json* parameters = function->find("parameters");
+  if (parameters != nullptr && !parameters->is_null() && !parameters->is_object()) {
+    errors.push_back({"dict_type", place + ".parameters", "Input should be a valid dictionary", describe(*parameters)});
+  }
+}
+
+bool has_tool(const Json& tools, const std::string& name) {
+  for (const Json& tool : tools.as_array()) {
+    if (tool.find("function")->find("name")->as_string() == name) return true;
+  }
+  return false;
+}
+
+/// A tool_choice object: exactly one function must be meant, and it must be offered.
+std::optional<ApiError> check_named_choice(const Json& choice, const Json& tools, std::string& name) {
+  const Json* function = choice.find("function");
+  const Json* given = function == nullptr ? nullptr : function->find("name");
+  if (given == nullptr || !given->is_string()) {
+    return choice_error("Invalid value for `function`: `" + (function == nullptr ? "None" : describe(*function)) +
+                            "` in `tool_choice`! Correct usage: `{\"type\": \"function\", \"function\": {\"name\": "
+                            "\"my_function\"}}`",
+                        "tool_choice.function");
+  }
+  const Json* type = choice.find("type");
+  if (type != nullptr && !(type->is_string() && type->as_string() == "function")) {
+    return schema_error(
+        {{"literal_error", "body.tool_choice", "Input should be 'none'", describe(choice), "'expected': \"'none'\""}});
+  }
+  name = given->as_string();
+  if (has_tool(tools, name)) return std::nullopt;
+  return choice_error("The tool specified in `tool_choice` does not match any of the specified `tools`");
+}
+
+/// Choices that force a call.
+ApiError forced_choice_error(const std::string& what, const ApiOptions& options) {
+  if (options.tool_parser.empty()) {
+    return bad_request("tool_choice=" + what + " requires --tool-call-parser to be set");
+  }
+  return bad_request("tool_choice=" + what +
+                     " is not offered by this server yet: forcing a call needs grammar enforcement; use \"auto\"");
+}
+
+/// Whether calls are looked for in the answer.
+std::optional<ApiError> read_choice(const Json& body, const ApiOptions& options, bool& parses) {
+  parses = false;
+  const Json* tools = find_given(body, "tools");
+  const Json* choice = body.find("tool_choice");
+  const bool is_word = choice != nullptr && choice->is_string();
+  if (tools != nullptr && tools->as_array().empty()) {
+    return choice_error(
+        "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely.", "tools");
+  }
+  if (choice != nullptr && (choice->is_null() || (is_word && choice->as_string() == "none"))) return std::nullopt;
+  if (tools == nullptr) {
+    if (choice == nullptr) return std::nullopt;
+    return choice_error("When using `tool_choice`, `tools` must be set.");
+  }
+  if (choice != nullptr && choice->is_object()) {
+    std::string name;
+    if (auto error = check_named_choice(*choice, *tools, name)) return error;
+    return forced_choice_error("function \"" + name + "\"", options);
+  }
+  if (is_word && choice->as_string() == "required") return forced_choice_error("\"required\"", options);
+  if (choice != nullptr && !(is_word && choice->as_string() == "auto")) {
+    return choice_error("Invalid value for `tool_choice`: " + describe(*choice) +
+                        "! Only named tools, \"none\", \"auto\" or \"required\" are supported.");
+  }
+  if (!options.enable_auto_tool_choice || options.tool_parser.empty()) {
+    return bad_request("\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set");
+  }
+  parses = true;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void check_tools(const Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_array()) {
+    errors.push_back({"list_type", loc, "Input should be a valid list", describe(value)});
+    return;
+  }
+  size_t index = 0;
+  for (const Json& tool : value.as_array()) {
+    const std::string place = loc + '.' + std::to_string(index++);
+    if (!tool.is_object()) {
+      errors.push_back({"model_type", place, "Input should be a valid dictionary", describe(tool)});
+      continue;
+    }
+    const Json* type = tool.find("type");
+    if (type != nullptr && !(type->is_string() && type->as_string() == "function")) {
+      errors.push_back({"literal_error", place + ".type", "Input should be 'function'", describe(*type),
+                        "'expected': \"'function'\""});
+    }
+    check_function(tool, place + ".function", errors);
+  }
+}
+
+std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, OutputPlan& out) {
+  bool parses_tools = false;
+  if (auto error = read_choice(body, options, parses_tools)) return error;
+  if (parses_tools) {
+    const ToolFormat* format = find_tool_format(options.tool_parser);
+    out.format.tool_parser = options.tool_parser;
+    out.short_call_ids = format->short_call_ids;
+    out.needs_special_tokens = format->needs_special_tokens;
+    out.tools = *find_given(body, "tools");
+  }
+  out.format.reasoning_parser = options.reasoning_parser;
+  out.parallel_tool_calls = get_bool(body, "parallel_tool_calls", true);
+  out.include_reasoning = get_bool(body, "include_reasoning", true);
+  return std::nullopt;
+}
+
+std::string guess_tool_parser(std::string_view chat_template) {
+  const auto mentions = [&](std::string_view text) { return chat_template.find(text) != std::string_view::npos; };
+  // The more particular marks first: Qwen3-Coder's template has <tool_call> as well.
+  if (mentions("<function=") && mentions("<parameter=")) return "qwen3_coder";
+  if (mentions("<tool_call>")) return "hermes";
+  if (mentions("[TOOL_CALLS]")) return "mistral";
+  if (mentions("<｜tool▁calls▁begin｜>")) return "deepseek_v3";
+  if (mentions("<|plugin|>")) return "internlm";
+  if (mentions("<|python_start|>")) return "pythonic";
+  if (mentions("ipython") || mentions("<|python_tag|>")) return "llama3_json";
+  return "";
+}
+
+}  // namespace seraph

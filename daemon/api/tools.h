@@ -1,0 +1,39 @@
+// The tool and reasoning side of a chat request: what `tools` and `tool_choice` may hold, which parsers the answer
+// passes through, and the parser that suits a chat template. Pure; any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/api/api.h"
+#include "daemon/api/errors.h"
+#include "engine/base/json.h"
+#include "engine/text/reasoning_parser.h"
+
+namespace seraph {
+
+/// How the text of an answer becomes its parts.
+struct OutputPlan {
+  OutputFormat format;              // no parser: the text is content as it is
+  Json tools;                       // the request's, for formats without types
+  bool parallel_tool_calls = true;  // false: only the first call is shown
+  bool include_reasoning = true;
+  bool short_call_ids = false;  // nine letters and digits
+  bool needs_special_tokens = false;
+
+  bool parses() const { return !format.tool_parser.empty() || !format.reasoning_parser.empty(); }
+};
+
+/// The schema of `tools`: a list of {"type": "function", "function": {"name", "parameters"?}}.
+void check_tools(const Json& value, const std::string& loc, std::vector<SchemaError>& errors);
+
+/// Reads tools, tool_choice, parallel_tool_calls and include_reasoning of a checked body. Errors: 400 in vLLM's words;
+/// a choice that needs what the server lacks. `timing` and `start` of the format are left to the caller.
+std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, OutputPlan& out);
+
+/// The tool-call format that a chat template speaks; "" when none is recognised.
+std::string guess_tool_parser(std::string_view chat_template);
+
+}  // namespace seraph
