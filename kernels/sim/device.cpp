@@ -4,6 +4,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "kernels/sim/signal_report.h"
+
 namespace seraph::sim {
 namespace {
 
@@ -136,6 +138,7 @@ void Device::run_launch(const cuda::LaunchConfig& config, const std::function<vo
   std::vector<uint32_t> order(num_blocks);
   std::iota(order.begin(), order.end(), 0U);
   for (uint32_t i = num_blocks; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  const SignalReport signals(config.name);
   for (const uint32_t number : order) {
     const Index3 index = {number % launch.grid.x, number / launch.grid.x % launch.grid.y,
                           number / launch.grid.x / launch.grid.y};

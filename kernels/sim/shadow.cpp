@@ -81,8 +81,9 @@ Finding Shadow::check(Entry& entry, const Clock& clock, AccessKind kind, uintptr
   const bool both_atomic = kind == AccessKind::kAtomic && writer.thread == kAtomicThread;
   if (!both_atomic && !ordered(writer, clock)) return {Problem::kRace, address, writer, true};
   if (kind != AccessKind::kRead && !ordered(reader, clock)) return {Problem::kRace, address, reader, false};
-  const Record& previous = kind == AccessKind::kRead ? reader : writer;
-  finding.first_touch = previous.serial < clock.first_serial;
+  // What this launch wrote need not come from DRAM when it is read.
+  finding.first_touch =
+      writer.serial < clock.first_serial && (kind != AccessKind::kRead || reader.serial < clock.first_serial);
   if (kind == AccessKind::kRead) {
     entry.reader = joined(reader, clock);
   } else {
