@@ -1,9 +1,11 @@
 #include "engine/grammar/grammar_cache.h"
 
+#include "engine/grammar/matcher.h"
+
 namespace seraph {
 
 GrammarCache::GrammarCache(std::shared_ptr<const TokenTable> tokens, size_t bytes_max)
-    : tokens_(std::move(tokens)), bytes_max_(bytes_max) {}
+    : tokens_(std::move(tokens)), bytes_max_(bytes_max), shared_(std::make_shared<SharedVerdicts>()) {}
 
 Result<std::shared_ptr<TokenMasks>> GrammarCache::find_or_compile(std::string_view key,
                                                                   const std::function<Result<GrammarPtr>()>& compile) {
@@ -16,7 +18,7 @@ Result<std::shared_ptr<TokenMasks>> GrammarCache::find_or_compile(std::string_vi
     }
   }
   SERAPH_ASSIGN_OR_RETURN(GrammarPtr grammar, compile());
-  auto masks = std::make_shared<TokenMasks>(std::move(grammar), tokens_, bytes_max_ / 4);
+  auto masks = std::make_shared<TokenMasks>(std::move(grammar), tokens_, bytes_max_ / 4, shared_);
   const std::lock_guard lock(mutex_);
   const auto known = ids_.find(key);
   if (known != ids_.end()) return known->second->masks;  // another thread compiled it meanwhile
@@ -35,6 +37,17 @@ Result<std::shared_ptr<TokenMasks>> GrammarCache::find_or_compile(std::string_vi
     entry = entries_.erase(entry);
   }
   return masks;
+}
+
+void GrammarCache::warm_up() {
+  const auto masks = find_or_compile("json_object", [] { return compile_json_object(); });
+  if (!masks.ok()) return;
+  std::vector<uint32_t> words(tokens_->mask_words());
+  Matcher matcher(*masks);
+  for (const char byte : std::string_view("{\"a\\u00e9\": [1.5e3, \"b\", true, {}]}")) {
+    matcher.fill_mask(words, {});
+    if (!matcher.accept_bytes(std::string_view(&byte, 1))) return;
+  }
 }
 
 size_t GrammarCache::bytes() const {

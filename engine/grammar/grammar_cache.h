@@ -24,6 +24,8 @@ class GrammarCache {
   /// there. Errors are those of `compile`; they are not kept.
   Result<std::shared_ptr<TokenMasks>> find_or_compile(std::string_view key,
                                                       const std::function<Result<GrammarPtr>()>& compile);
+  /// Finds out what any JSON text asks of the tokens, so that the first request does not. Takes some milliseconds.
+  void warm_up();
   size_t bytes() const;
 
  private:
@@ -35,6 +37,7 @@ class GrammarCache {
 
   const std::shared_ptr<const TokenTable> tokens_;
   const size_t bytes_max_;
+  const std::shared_ptr<SharedVerdicts> shared_;
   mutable std::mutex mutex_;
   std::list<Entry> entries_;                                              // guarded by mutex_; most recent first
   std::unordered_map<std::string_view, std::list<Entry>::iterator> ids_;  // guarded by mutex_; keys live in entries_

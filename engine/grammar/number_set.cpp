@@ -25,105 +25,122 @@ bool is_tighter_upper(const NumberSet::Bound& a, const NumberSet::Bound& b) {
   return order < 0 || (order == 0 && a.exclusive);
 }
 
-/// Texts of non-negative plain numbers at least (or at most) a bound >= 0.
-CharDfa magnitude_texts(const Decimal& bound, bool at_least, bool exclusive, Budget& budget) {
-  // The automaton reads the integer part, whose length is not known before the point. So the states are: the
-  // comparison of as many digits as the bound's integer part has, then what a longer or shorter text means.
-  const std::string whole = integer_part(bound), fraction = fraction_part(bound);
-  CharNfa nfa;
-  const CharSet digit = {{'0', '9'}};
-  const int32_t start = nfa.add_state(), accept = nfa.add_state();
-  const auto any_fraction = [&](int32_t from) {
-    const int32_t point = nfa.add_state(), digits = nfa.add_state();
-    nfa.add_epsilon(from, accept);
-    nfa.add_edge(from, {{'.', '.'}}, point);
-    nfa.add_edge(point, digit, digits);
-    nfa.add_edge(digits, digit, digits);
-    nfa.add_epsilon(digits, accept);
-  };
-  // Integer parts longer than the bound's, or shorter.
-  if (at_least) {
-    int32_t state = nfa.add_state();
-    nfa.add_edge(start, {{'1', '9'}}, state);
-    for (size_t i = 0; i < whole.size(); ++i) {
-      const int32_t next = nfa.add_state();
-      nfa.add_edge(state, digit, next);
-      state = next;
+/// Texts of non-negative plain numbers that are at least, or at most, a bound >= 0.
+class MagnitudeTexts {
+ public:
+  MagnitudeTexts(const Decimal& bound, bool at_least, bool exclusive)
+      : whole_(integer_part(bound)), fraction_(fraction_part(bound)), at_least_(at_least), exclusive_(exclusive) {
+    start_ = nfa_.add_state();
+    accept_ = nfa_.add_state();
+  }
+
+  CharDfa build(Budget& budget) {
+    // The length of the integer part is not known before the point, so longer, shorter and equally long ones are
+    // separate ways through the automaton.
+    if (at_least_) {
+      add_longer();
+    } else if (whole_.size() > 1) {
+      add_shorter();
     }
-    nfa.add_edge(state, digit, state);
-    any_fraction(state);
-  } else if (whole.size() > 1) {
-    const int32_t zero = nfa.add_state();
-    nfa.add_edge(start, {{'0', '0'}}, zero);
-    any_fraction(zero);
-    int32_t state = nfa.add_state();
-    nfa.add_edge(start, {{'1', '9'}}, state);
-    any_fraction(state);
-    for (size_t i = 2; i < whole.size(); ++i) {
-      const int32_t next = nfa.add_state();
-      nfa.add_edge(state, digit, next);
-      state = next;
-      any_fraction(state);
+    add_fraction(add_equally_long());
+    return determinize(nfa_, start_, accept_, budget);
+  }
+
+ private:
+  /// The text may end here, or with any fraction.
+  void add_any_fraction(int32_t from) {
+    const int32_t point = nfa_.add_state(), digits = nfa_.add_state();
+    nfa_.add_epsilon(from, accept_);
+    nfa_.add_edge(from, {{'.', '.'}}, point);
+    nfa_.add_edge(point, digit_set_, digits);
+    nfa_.add_edge(digits, digit_set_, digits);
+    nfa_.add_epsilon(digits, accept_);
+  }
+
+  int32_t add_digit(int32_t from, uint32_t lo, uint32_t hi) {
+    const int32_t to = nfa_.add_state();
+    nfa_.add_edge(from, {{lo, hi}}, to);
+    return to;
+  }
+
+  void add_longer() {
+    int32_t state = add_digit(start_, '1', '9');
+    for (size_t i = 0; i < whole_.size(); ++i) state = add_digit(state, '0', '9');
+    nfa_.add_edge(state, digit_set_, state);
+    add_any_fraction(state);
+  }
+
+  void add_shorter() {
+    add_any_fraction(add_digit(start_, '0', '0'));
+    int32_t state = add_digit(start_, '1', '9');
+    add_any_fraction(state);
+    for (size_t i = 2; i < whole_.size(); ++i) {
+      state = add_digit(state, '0', '9');
+      add_any_fraction(state);
     }
   }
-  // Integer parts of the same length: equal so far, or decided.
-  const int32_t decided = nfa.add_state();  // somewhere behind the difference, in the fraction
-  nfa.add_edge(decided, digit, decided);
-  nfa.add_epsilon(decided, accept);
-  int32_t equal = start;
-  for (size_t i = 0; i < whole.size(); ++i) {
-    const uint32_t d = static_cast<uint32_t>(whole[i]);
-    const uint32_t lowest = i == 0 && whole.size() > 1 ? '1' : '0';
-    const uint32_t lo = at_least ? d + 1 : lowest, hi = at_least ? '9' : d - 1;
-    if (lo <= hi) {
-      int32_t state = nfa.add_state();
-      nfa.add_edge(equal, {{lo, hi}}, state);
-      for (size_t k = i + 1; k < whole.size(); ++k) {
-        const int32_t next = nfa.add_state();
-        nfa.add_edge(state, digit, next);
-        state = next;
+
+  /// Leaves the integer part where a digit decides; gives the state in which all its digits were equal.
+  int32_t add_equally_long() {
+    int32_t equal = start_;
+    for (size_t i = 0; i < whole_.size(); ++i) {
+      const uint32_t digit = static_cast<uint32_t>(whole_[i]);
+      const uint32_t lowest = i == 0 && whole_.size() > 1 ? '1' : '0';
+      const uint32_t lo = at_least_ ? digit + 1 : lowest, hi = at_least_ ? '9' : digit - 1;
+      if (lo <= hi) {
+        int32_t state = add_digit(equal, lo, hi);
+        for (size_t k = i + 1; k < whole_.size(); ++k) state = add_digit(state, '0', '9');
+        add_any_fraction(state);
       }
-      any_fraction(state);
+      equal = add_digit(equal, digit, digit);
     }
-    const int32_t next = nfa.add_state();
-    nfa.add_edge(equal, {{d, d}}, next);
-    equal = next;
+    return equal;
   }
-  // Equal integer parts: the fractions decide. A text may end early (its missing digits are zeros) or go on.
-  const bool equal_counts = !exclusive;
-  const auto ends_well = [&](size_t done) {
-    const bool rest_is_zero = fraction.find_first_not_of('0', done) == std::string::npos || done >= fraction.size();
-    return rest_is_zero ? equal_counts : !at_least;
-  };
-  if (ends_well(0)) nfa.add_epsilon(equal, accept);
-  int32_t state = nfa.add_state();
-  nfa.add_edge(equal, {{'.', '.'}}, state);
-  for (size_t i = 0; i < fraction.size(); ++i) {
-    const uint32_t d = static_cast<uint32_t>(fraction[i]);
-    const uint32_t lo = at_least ? d + 1 : '0', hi = at_least ? '9' : d - 1;
-    if (lo <= hi) nfa.add_edge(state, {{lo, hi}}, decided);
-    const int32_t next = nfa.add_state();
-    nfa.add_edge(state, {{d, d}}, next);
-    if (ends_well(i + 1)) nfa.add_epsilon(next, accept);
-    state = next;
+
+  /// What it means when the text ends after `done` digits of the bound's fraction: the missing ones are zeros.
+  bool ends_well(size_t done) const {
+    const bool rest_is_zero = done >= fraction_.size() || fraction_.find_first_not_of('0', done) == std::string::npos;
+    return rest_is_zero ? !exclusive_ : !at_least_;
   }
-  // Behind the bound's last digit only zeros keep the two equal.
-  const int32_t zeros = nfa.add_state();
-  nfa.add_edge(state, {{'0', '0'}}, zeros);
-  nfa.add_edge(zeros, {{'0', '0'}}, zeros);
-  if (equal_counts) nfa.add_epsilon(zeros, accept);
-  if (at_least) {
-    nfa.add_edge(state, {{'1', '9'}}, decided);
-    nfa.add_edge(zeros, {{'1', '9'}}, decided);
+
+  void add_fraction(int32_t equal) {
+    if (ends_well(0)) nfa_.add_epsilon(equal, accept_);
+    const int32_t decided = nfa_.add_state();  // behind a digit that decided
+    nfa_.add_edge(decided, digit_set_, decided);
+    nfa_.add_epsilon(decided, accept_);
+    int32_t state = add_digit(equal, '.', '.');
+    for (size_t i = 0; i < fraction_.size(); ++i) {
+      const uint32_t digit = static_cast<uint32_t>(fraction_[i]);
+      const uint32_t lo = at_least_ ? digit + 1 : '0', hi = at_least_ ? '9' : digit - 1;
+      if (lo <= hi) nfa_.add_edge(state, {{lo, hi}}, decided);
+      state = add_digit(state, digit, digit);
+      if (ends_well(i + 1)) nfa_.add_epsilon(state, accept_);
+    }
+    // Behind the bound's last digit only zeros keep the two equal.
+    const int32_t zeros = add_digit(state, '0', '0');
+    nfa_.add_edge(zeros, {{'0', '0'}}, zeros);
+    if (!exclusive_) nfa_.add_epsilon(zeros, accept_);
+    if (!at_least_) return;
+    nfa_.add_edge(state, {{'1', '9'}}, decided);
+    nfa_.add_edge(zeros, {{'1', '9'}}, decided);
   }
-  return determinize(nfa, start, accept, budget);
+
+  const CharSet digit_set_ = {{'0', '9'}};
+  const std::string whole_, fraction_;
+  const bool at_least_, exclusive_;
+  CharNfa nfa_;
+  int32_t start_ = 0, accept_ = 0;
+};
+
+CharDfa magnitude_texts(const Decimal& bound, bool at_least, bool exclusive, Budget& budget) {
+  return MagnitudeTexts(bound, at_least, exclusive).build(budget);
 }
 
 CharDfa unite(const CharDfa& a, const CharDfa& b, Budget& budget) {
   return complement(intersect(complement(a, budget), complement(b, budget), budget), budget);
 }
 
-CharDfa with_minus(const CharDfa& magnitudes, Budget&) {
+CharDfa with_minus(const CharDfa& magnitudes) {
   CharDfa out;
   if (magnitudes.empty()) return out;
   out.states.push_back({{{'-', '-', 1}}, false});
@@ -144,20 +161,20 @@ CharDfa bounded_texts(const NumberSet::Bound& bound, bool at_least, Budget& budg
     // One sign is bounded, the other is wholly inside or outside.
     const bool positive_side = !bound.value.negative && (at_least || !bound.value.is_zero());
     if (bound.value.is_zero() && !at_least) {
-      const CharDfa negative = with_minus(plain, budget);
+      const CharDfa negative = with_minus(plain);
       if (!bound.exclusive) return unite(negative, zeros, budget);
-      return intersect(negative, complement(with_minus(zeros, budget), budget), budget);
+      return intersect(negative, complement(with_minus(zeros), budget), budget);
     }
     if (!positive_side) {
       // at most a negative number: magnitude at least.
-      return with_minus(magnitude_texts(magnitude, true, bound.exclusive, budget), budget);
+      return with_minus(magnitude_texts(magnitude, true, bound.exclusive, budget));
     }
     return magnitude_texts(magnitude, true, bound.exclusive, budget);  // -0 is left to unbounded numbers
   }
   // The bounded side reaches zero; the other side is wholly inside.
   const CharDfa near = magnitude_texts(magnitude, false, bound.exclusive, budget);
-  if (at_least) return unite(plain, with_minus(near, budget), budget);
-  return unite(with_minus(plain, budget), near, budget);
+  if (at_least) return unite(plain, with_minus(near), budget);
+  return unite(with_minus(plain), near, budget);
 }
 
 CharDfa multiple_texts(const Decimal& of, Budget& budget) {

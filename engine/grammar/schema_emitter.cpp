@@ -174,6 +174,21 @@ RuleId SchemaEmitter::any_char_rule() {
   return any_char_;
 }
 
+/// Any JSON string, quotes included; the same rule as that of {"type": "string"}.
+RuleId SchemaEmitter::free_string_rule() {
+  Alternative string;
+  string.type = JsonType::kString;
+  const std::string key = scalar_key({string});
+  const auto known = scalar_rules_.find(key);
+  if (known != scalar_rules_.end()) return known->second;
+  const RuleId rule = builder_.declare_rule();
+  ByteNfa nfa(budget_);
+  const int32_t start = nfa.add_state();
+  const int32_t end = add_string(nfa, start, string.string);
+  builder_.define_rule(rule, nfa, start, end);
+  return scalar_rules_[key] = rule;
+}
+
 RuleId SchemaEmitter::unique_item_rule(ExprId item) {
   const auto known = unique_rules_.find(item);
   if (known != unique_rules_.end()) return known->second;

@@ -56,6 +56,7 @@ class SchemaEmitter {
   int32_t add_array(ByteNfa& nfa, int32_t from, const ArraySet& array);
   RuleId unique_item_rule(ExprId item);
   RuleId any_char_rule();
+  RuleId free_string_rule();
   ObjectPlan plan_object(const ObjectSet& object);
   int32_t add_space(ByteNfa& nfa, int32_t from, bool after_separator) const;
 

@@ -20,6 +20,10 @@ int64_t count_keyword(const Json& schema, const char* name) {
   fail_invalid(fmt::format("{} must be a non-negative integer", name));
 }
 
+bool is_text(const Json* value, std::string_view text) {
+  return value != nullptr && value->is_string() && value->as_string() == text;
+}
+
 const Json* object_keyword(const Json& schema, const char* name) {
   const Json* value = schema.find(name);
   if (value != nullptr && !value->is_object()) fail_invalid(fmt::format("{} must be an object", name));
@@ -168,8 +172,8 @@ void SchemaExpander::apply_content(const Json& schema, StringSet& string) {
   const Json* encoding = schema.find("contentEncoding");
   const Json* media_type = schema.find("contentMediaType");
   if (document_.is_recent_draft() || (encoding == nullptr && media_type == nullptr)) return;
-  const bool is_base64 = encoding != nullptr && *encoding == Json("base64");
-  const bool is_json = media_type != nullptr && *media_type == Json("application/json");
+  const bool is_base64 = is_text(encoding, "base64");
+  const bool is_json = is_text(media_type, "application/json");
   if (is_base64 && is_json) fail_unsupported("contentMediaType cannot be enforced within contentEncoding base64");
   if (!is_base64 && !is_json) return;
   LangId language = LanguagePool::kAll;

@@ -5,7 +5,7 @@
 namespace seraph::grammar {
 namespace {
 
-constexpr int64_t kCountMax = 65'536;  // larger maxItems and maxProperties are enforced as this
+constexpr int64_t kCountMax = 16'384;  // larger maxItems and maxProperties are enforced as this
 constexpr size_t kAnyOrderMax = 5;     // members; more of them keep the order in which schemas name them
 constexpr size_t kWantedMax = 6;       // "some member" and `contains` conditions of one object or array
 
@@ -103,6 +103,10 @@ void ObjectWriter::add_member(const Key& key, int32_t from, LangId names, const 
     std::string text;
     append_json_string(text, *name);
     from = nfa_.add_literal(from, text);
+  } else if (names == LanguagePool::kAll) {
+    const int32_t named = nfa_.add_state();
+    nfa_.add_call(from, emitter_.free_string_rule(), named);
+    from = named;
   } else {
     from = nfa_.add_language(nfa_.add_literal(from, "\""), languages.dfa(names), Spelling::kJsonAny, -1);
     from = nfa_.add_literal(from, "\"");

@@ -1,5 +1,7 @@
 #include "engine/grammar/token_masks.h"
 
+#include <algorithm>
+
 namespace seraph {
 namespace {
 
@@ -31,14 +33,27 @@ void set_bits(std::span<const int32_t> ids, std::span<uint32_t> words) {
 }  // namespace
 
 TokenMasks::TokenMasks(std::shared_ptr<const CompiledGrammar> grammar, std::shared_ptr<const TokenTable> tokens,
-                       size_t bytes_max)
+                       size_t bytes_max, std::shared_ptr<SharedVerdicts> shared)
     : grammar_(std::move(grammar)),
       tokens_(std::move(tokens)),
       bytes_max_(bytes_max),
-      verdicts_(grammar_->num_states()) {}
+      shared_(std::move(shared)),
+      verdicts_(grammar_->num_states()) {
+  // The states of a rule follow each other, and so do the rules.
+  for (uint32_t rule = 0; shared_ != nullptr && rule < grammar_->num_rules(); ++rule) {
+    const auto start = grammar_->rule(rule).start;
+    const size_t end = rule + 1 < grammar_->num_rules() ? grammar_->rule(rule + 1).start : grammar_->num_states();
+    std::string content = SharedVerdicts::content_of(*grammar_, start, end - start);
+    if (!content.empty()) shared_rules_.push_back({start, std::move(content)});
+  }
+}
 
-TokenMasks::~TokenMasks() {
-  for (const auto& verdict : verdicts_) delete verdict.load(std::memory_order_relaxed);
+const TokenMasks::SharedRule* TokenMasks::find_shared_rule(CompiledGrammar::StateId state) const {
+  const auto after = std::upper_bound(shared_rules_.begin(), shared_rules_.end(), state,
+                                      [](auto value, const SharedRule& rule) { return value < rule.start; });
+  if (after == shared_rules_.begin()) return nullptr;
+  const SharedRule& rule = *(after - 1);
+  return state - rule.start < rule.content.size() / 257 ? &rule : nullptr;
 }
 
 void TokenMasks::add_allowed(Parser& parser, std::span<uint32_t> words) {
@@ -49,9 +64,9 @@ void TokenMasks::add_allowed(Parser& parser, std::span<uint32_t> words) {
     return;
   }
   const std::vector<Parser::Item> items(parser.items().begin(), parser.items().end());
-  StateVerdict scratch;
+  std::shared_ptr<const StateVerdict> holder;
   for (const Parser::Item& item : items) {
-    const StateVerdict& verdict = *find_or_compute(item.state, scratch);
+    const StateVerdict& verdict = find_or_compute(item.state, holder);
     for (size_t i = 0; i < verdict.words.size(); ++i) words[i] |= verdict.words[i];
     set_bits(verdict.ids, words);
     if (item.node == Parser::kBase || verdict.resume.empty() || !parser.push_return(item.node)) continue;
@@ -63,7 +78,7 @@ void TokenMasks::add_allowed(Parser& parser, std::span<uint32_t> words) {
   }
 }
 
-TokenMasks::StateVerdict TokenMasks::compute(CompiledGrammar::StateId state) const {
+StateVerdict TokenMasks::compute(CompiledGrammar::StateId state) const {
   StateVerdict verdict;
   Parser parser;
   parser.reset(*grammar_, state);
@@ -82,22 +97,24 @@ TokenMasks::StateVerdict TokenMasks::compute(CompiledGrammar::StateId state) con
   return verdict;
 }
 
-const TokenMasks::StateVerdict* TokenMasks::find_or_compute(CompiledGrammar::StateId state, StateVerdict& scratch) {
+const StateVerdict& TokenMasks::find_or_compute(CompiledGrammar::StateId state,
+                                                std::shared_ptr<const StateVerdict>& holder) {
   std::atomic<const StateVerdict*>& slot = verdicts_[state];
-  if (const StateVerdict* known = slot.load(std::memory_order_acquire)) return known;
-  scratch = compute(state);
-  const size_t cost =
-      sizeof(StateVerdict) + (scratch.words.size() + scratch.ids.size() + scratch.resume.size()) * sizeof(uint32_t);
-  if (bytes_.fetch_add(cost, std::memory_order_relaxed) + cost > bytes_max_) {
-    bytes_.fetch_sub(cost, std::memory_order_relaxed);
-    return &scratch;
+  if (const StateVerdict* known = slot.load(std::memory_order_acquire)) return *known;
+  const SharedRule* rule = find_shared_rule(state);
+  if (rule != nullptr) holder = shared_->find(rule->content, state - rule->start);
+  if (rule == nullptr || holder == nullptr) {
+    holder = std::make_shared<const StateVerdict>(compute(state));
+    if (rule != nullptr) shared_->put(rule->content, state - rule->start, holder);
   }
-  auto* kept = new StateVerdict(std::move(scratch));
-  const StateVerdict* expected = nullptr;
-  if (slot.compare_exchange_strong(expected, kept, std::memory_order_acq_rel)) return kept;
-  delete kept;  // another thread was faster
-  bytes_.fetch_sub(cost, std::memory_order_relaxed);
-  return expected;
+  const std::lock_guard lock(mutex_);
+  if (const StateVerdict* known = slot.load(std::memory_order_relaxed)) return *known;  // another thread was faster
+  const size_t cost = holder->bytes();
+  if (bytes() + cost > bytes_max_) return *holder;
+  bytes_.fetch_add(cost, std::memory_order_relaxed);
+  owned_.push_back(holder);
+  slot.store(holder.get(), std::memory_order_release);
+  return *holder;
 }
 
 }  // namespace seraph

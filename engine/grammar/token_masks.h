@@ -6,11 +6,14 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/grammar/grammar.h"
 #include "engine/grammar/parser.h"
+#include "engine/grammar/shared_verdicts.h"
 #include "engine/grammar/token_table.h"
 
 namespace seraph {
@@ -19,9 +22,9 @@ class TokenMasks {
  public:
   static constexpr size_t kBytesMaxDefault = size_t{64} << 20;
 
+  /// `shared` (or null) keeps what other grammars over the same tokens can use too.
   TokenMasks(std::shared_ptr<const CompiledGrammar> grammar, std::shared_ptr<const TokenTable> tokens,
-             size_t bytes_max = kBytesMaxDefault);
-  ~TokenMasks();
+             size_t bytes_max = kBytesMaxDefault, std::shared_ptr<SharedVerdicts> shared = nullptr);
   TokenMasks(const TokenMasks&) = delete;
   TokenMasks& operator=(const TokenMasks&) = delete;
 
@@ -36,20 +39,25 @@ class TokenMasks {
   void add_allowed(grammar::Parser& parser, std::span<uint32_t> words);
 
  private:
-  struct StateVerdict {
-    std::vector<uint32_t> words;   // dense, or empty
-    std::vector<int32_t> ids;      // the allowed tokens when there are few
-    std::vector<uint32_t> resume;  // nodes of the token tree at which the rule ends, those with nodes below them
+  struct SharedRule {
+    CompiledGrammar::StateId start;
+    std::string content;
   };
 
   StateVerdict compute(CompiledGrammar::StateId state) const;
-  const StateVerdict* find_or_compute(CompiledGrammar::StateId state, StateVerdict& scratch);
+  /// `holder` keeps a verdict alive that is not kept here, for want of room.
+  const StateVerdict& find_or_compute(CompiledGrammar::StateId state, std::shared_ptr<const StateVerdict>& holder);
+  const SharedRule* find_shared_rule(CompiledGrammar::StateId state) const;
 
   const std::shared_ptr<const CompiledGrammar> grammar_;
   const std::shared_ptr<const TokenTable> tokens_;
   const size_t bytes_max_;
+  const std::shared_ptr<SharedVerdicts> shared_;
+  std::vector<SharedRule> shared_rules_;  // by start; constant after construction
   std::atomic<size_t> bytes_{0};
-  std::vector<std::atomic<const StateVerdict*>> verdicts_;  // by state; owned, set once
+  std::vector<std::atomic<const StateVerdict*>> verdicts_;  // by state; set once, to an element of owned_
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<const StateVerdict>> owned_;  // guarded by mutex_
 };
 
 }  // namespace seraph

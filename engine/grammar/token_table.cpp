@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+#include <charconv>
+#include <system_error>
 
 #include "engine/text/unicode_text.h"
 
@@ -36,7 +37,9 @@ std::string byte_level_bytes(std::string_view piece, const std::array<int16_t, 0
 std::string sentencepiece_bytes(std::string_view piece) {
   // <0x0A> is one byte; U+2581 is a space.
   if (piece.size() == 6 && piece.substr(0, 3) == "<0x" && piece[5] == '>') {
-    return std::string(1, static_cast<char>(std::stoi(std::string(piece.substr(3, 2)), nullptr, 16)));
+    unsigned byte = 0;
+    const auto [end, error] = std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
+    if (error == std::errc() && end == piece.data() + 5) return std::string(1, static_cast<char>(byte));
   }
   std::string out;
   for (size_t i = 0; i < piece.size();) {
@@ -62,7 +65,7 @@ std::shared_ptr<const TokenTable> TokenTable::from_tokenizer(const Tokenizer& to
   const std::array<int16_t, 0x180> map = byte_level_map();
   std::vector<std::string> bytes(static_cast<size_t>(size));
   for (int32_t id = 0; id < size; ++id) {
-    if (tokenizer.is_special(id)) continue;
+    if (tokenizer.is_added(id)) continue;
     const std::string_view piece = tokenizer.piece(id);
     bytes[static_cast<size_t>(id)] =
         byte_level >= sentencepiece ? byte_level_bytes(piece, map) : sentencepiece_bytes(piece);

@@ -15,7 +15,7 @@ namespace seraph {
 
 class TokenTable {
  public:
-  /// Special tokens and ids without a text of their own have no bytes and are never allowed by a mask.
+  /// Special and other added tokens, and ids without a text of their own, have no bytes: no mask allows them.
   static std::shared_ptr<const TokenTable> from_tokenizer(const Tokenizer& tokenizer);
   /// bytes[id]; "" for ids that no grammar may take.
   static std::shared_ptr<const TokenTable> from_bytes(std::vector<std::string> bytes);

@@ -49,6 +49,8 @@ class Tokenizer {
   /// -1 when the vocabulary has no such entry (exact spelling).
   virtual int32_t find_piece(std::string_view piece) const = 0;
   virtual bool is_special(int32_t id) const = 0;
+  /// Special, or otherwise added beside the vocabulary: found in text as a whole, never a piece of ordinary words.
+  virtual bool is_added(int32_t id) const { return is_special(id); }
 
   /// tokenizer_config.json's special tokens by name (bos_token, eos_token, ...) as an object of strings, for templates.
   virtual const Json& special_tokens() const = 0;

@@ -53,6 +53,8 @@ bool TokenizerBase::is_special(int32_t id) const {
   return added != nullptr && added->special;
 }
 
+bool TokenizerBase::is_added(int32_t id) const { return added_.find_id(id) != nullptr; }
+
 int32_t TokenizerBase::next_free_id() const {
   int32_t next = vocabulary_->size();
   for (const AddedToken& token : added_.all()) next = std::max(next, token.id + 1);

@@ -21,6 +21,7 @@ class TokenizerBase : public Tokenizer {
   std::string_view piece(int32_t id) const override;
   int32_t find_piece(std::string_view piece) const override;
   bool is_special(int32_t id) const override;
+  bool is_added(int32_t id) const override;
   const Json& special_tokens() const override { return config_.special_tokens; }
   std::string chat_template(bool with_tools) const override {
     return with_tools ? config_.template_tools : config_.template_default;
