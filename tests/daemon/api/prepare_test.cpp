@@ -53,6 +53,15 @@ TEST_F(PrepareTest, TemplateArgumentsReachTheTemplate) {
   EXPECT_TRUE(prompt(R"("chat_template_kwargs":{"messages":[]})").starts_with("error: "));
 }
 
+TEST_F(PrepareTest, TemplateArgumentsHaveALimit) {
+  // Each one is looked up among the others: half a megabyte of names once held a worker for a quarter of a minute.
+  std::string many;
+  for (int i = 0; i < 257; ++i) many += (i == 0 ? "" : ",") + ("\"k" + std::to_string(i)) + "\":1";
+  EXPECT_EQ(prompt(R"("chat_template_kwargs":{)" + many + "}"),
+            "error: chat_template_kwargs has 257 members, at most 256 are taken.");
+  EXPECT_FALSE(prompt(R"("chat_template_kwargs":{)" + many.substr(0, many.rfind(',')) + "}").starts_with("error: "));
+}
+
 TEST_F(PrepareTest, OwnTemplatesNeedTrust) {
   options_.trust_request_chat_template = true;
   options_.default_chat_template_kwargs = Json(Json::Object{{"who", Json("world")}});

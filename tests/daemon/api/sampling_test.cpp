@@ -47,6 +47,20 @@ TEST(SamplingTest, TheCheckpointsDefaultsFillGaps) {
   EXPECT_EQ(tokens_max, 10);
 }
 
+TEST(SamplingTest, WrongBiasKeysGiveAShortAnswer) {
+  std::string keys;
+  for (int i = 0; i < 10'000; ++i) keys += (i == 0 ? "" : ",") + ("\"x" + std::to_string(i)) + "\":1";
+  const std::string message = read(kChat, R"("logit_bias":{)" + keys + "}").error->message;
+  EXPECT_LT(message.size(), 2'000U);
+  EXPECT_NE(message.find("'x0', 'x1'"), std::string::npos) << message;
+}
+
+TEST(SamplingTest, StopIdsAreDistinct) {
+  // The engine looks through them for every token it draws: a body of repetitions must not slow down the others.
+  const GenerationParams params = read(kChat, R"("stop_token_ids":[7,5,7,7,5])").params;
+  EXPECT_EQ(params.sampling.stop_token_ids, (std::vector<TokenId>{5, 7}));
+}
+
 TEST(SamplingTest, OutputLimits) {
   EXPECT_EQ(read(kChat, R"("max_tokens":9,"max_completion_tokens":4)").params.max_tokens, 4);
   EXPECT_EQ(read(kChat, R"("max_tokens":100000)").error->message,
