@@ -110,6 +110,7 @@ void check_tools(const Json& value, const std::string& loc, Errors& errors) {
   }
   size_t index = 0;
   for (const Json& tool : value.as_array()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
     const std::string place = loc + '.' + std::to_string(index++);
     if (!tool.is_object()) {
       errors.push_back({"model_type", place, "Input should be a valid dictionary", describe(tool)});

@@ -133,6 +133,57 @@ TEST_F(GenerationTest, StreamEventsHaveVllmsKindsInOrder) {
   EXPECT_TRUE(exchange_->complete);
 }
 
+/// The deltas of a stream's events, without the opening one.
+std::vector<std::string> deltas_of(const std::string& body) {
+  std::vector<std::string> deltas;
+  for (size_t at = body.find("data: {"); at != std::string::npos; at = body.find("data: {", at + 1)) {
+    const Json event = Json::parse(body.substr(at + 6, body.find("\n\n", at) - at - 6)).value();
+    const Json::Array& choices = event.find("choices")->as_array();
+    if (choices.empty()) continue;
+    deltas.push_back(choices.front().find("delta")->dump());
+    const Json* reason = choices.front().find("finish_reason");
+    if (!reason->is_null()) deltas.push_back(reason->as_string());
+  }
+  deltas.erase(deltas.begin());
+  return deltas;
+}
+
+TEST_F(GenerationTest, AStreamedCallHasItsNameOnceAndNoNulls) {
+  prepared_.params.stream = true;
+  prepared_.params.skip_special_tokens = false;
+  prepared_.output.format = {.tool_parser = "hermes", .timing = ParseTiming::kWritten};
+  make();
+  for (const char* piece : {"Let", "<tool_call>", "\n", "{\"", "name", "\":", " \"", "get", "\",", " \"", "arguments",
+                            "\":", " {\"", "location", "\":", " \"", "Paris", "\"}}\n", "</tool_call>"}) {
+    token(piece);
+  }
+  token("<|im_end|>", FinishReason::kStop);
+  generation_->flush();
+  EXPECT_EQ(
+      deltas_of(exchange_->body),
+      (std::vector<std::string>{
+          R"({"content":"Let"})",
+          R"({"tool_calls":[{"index":0,"id":"chatcmpl-tool-0000000000000063","type":"function","function":{"name":"get","arguments":"{\""}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":"location"}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":"\":"}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":" \""}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":"Paris"}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":"\"}"}}]})", "{}", "tool_calls"}));
+}
+
+TEST_F(GenerationTest, ThinkingIsSplitOffAndCounted) {
+  prepared_.output.format = {.reasoning_parser = "qwen3"};
+  make();
+  for (const char* piece : {"<think>", "\n", "Two", "</think>", "The"}) token(piece);
+  token("<|im_end|>", FinishReason::kStop);
+  const Json body = Json::parse(exchange_->body).value();
+  const Json& message = *body.find("choices")->as_array().front().find("message");
+  EXPECT_EQ(message.find("content")->as_string(), "The");
+  EXPECT_EQ(message.find("reasoning_content")->as_string(), "\nTwo");
+  EXPECT_EQ(message.find("reasoning")->as_string(), "\nTwo");
+  EXPECT_EQ(body.find("usage")->find("completion_tokens_details")->find("reasoning_tokens")->as_int(), 2);
+}
+
 TEST_F(GenerationTest, AStopStringCancelsTheRequest) {
   prepared_.params.stop = {"capital"};
   make();
