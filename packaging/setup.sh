@@ -39,7 +39,9 @@ install_packages() {
   done
   [ "${#missing[@]}" = 0 ] && return 0
   if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
-    say "these packages are missing and there is no sudo; as root: apt-get install ${missing[*]}"
+    local wanted=()
+    for package in "${missing[@]}"; do wanted+=("$(pick_package "$package")"); done
+    say "these packages are missing and there is no sudo; as root: apt-get install ${wanted[*]}"
     exit 1
   fi
   say "installing ${missing[*]}"
@@ -71,7 +73,10 @@ install_page_packages() {
 configure_and_build() {
   local source=$1 build=$2 target=$3
   shift 3
-  mkdir -p "$build"
+  if ! mkdir -p "$build" || [ ! -w "$build" ]; then
+    say "$(id -un) cannot write the build folder $build; choose another one with SERAPH_BUILD_DIR"
+    exit 1
+  fi
   if ! cmake -S "$source" -B "$build" -G Ninja "$@" >"$build/configure.log" 2>&1; then
     cat "$build/configure.log" >&2
     exit 1
