@@ -16,12 +16,15 @@ function headers() {
 
 // The page may be served below a proxy's prefix, so addresses are relative to it.
 async function request(path, options = {}) {
-  const response = await fetch(path, { ...options, headers: headers() });
+  const response = await fetch(path, { ...options, headers: headers() }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Error("The server cannot be reached.");
+  });
   if (response.status === 401) {
+    const refused = sessionStorage.getItem(KEY) !== null;
     sessionStorage.removeItem(KEY);
     element("key-form").hidden = false;
     element("key").focus();
-    throw new Error("This server needs a key.");
+    throw new Error(refused ? "The server does not accept this key." : "This server needs a key.");
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
@@ -67,7 +70,7 @@ async function stream(messages, node, signal) {
 async function send(text) {
   const messages = conversation;
   messages.push({ role: "user", content: text });
-  add("user", text);
+  const question = add("user", text);
   const node = add("assistant waiting", "");
   const controller = new AbortController();
   setRunning(controller);
@@ -85,11 +88,14 @@ async function send(text) {
     // Nothing came: the question goes back to its place, so that it can be sent again.
     messages.pop();
     node.remove();
-    if (failure && !prompt.value) prompt.value = text;
+    if (messages === conversation && !prompt.value) {
+      question.remove();
+      prompt.value = text;
+    }
   }
   if (failure) add("error", failure);
   setRunning(null);
-  prompt.focus();
+  element(element("key-form").hidden ? "prompt" : "key").focus();
 }
 
 function stop() {
