@@ -58,9 +58,12 @@ void check_file(const std::string& name, bool exact) {
       if (valid == nullptr || !valid->is_bool()) continue;
       ++texts;
       const bool accepted = accepts(*compiled_case, t.find("text")->as_string());
-      if (!valid->as_bool()) EXPECT_FALSE(accepted) << c.dump().substr(0, 300) << " <- " << t.find("text")->as_string();
-      if (exact && valid->as_bool())
+      if (!valid->as_bool()) {
+        EXPECT_FALSE(accepted) << c.dump().substr(0, 300) << " <- " << t.find("text")->as_string();
+      }
+      if (exact && valid->as_bool()) {
         EXPECT_TRUE(accepted) << c.dump().substr(0, 300) << " <- " << t.find("text")->as_string();
+      }
     }
   }
   std::cout << name << ": " << texts << " texts of " << cases.size() << " constraints, " << refused << " refused\n";
@@ -145,7 +148,9 @@ TEST(ConstraintsGoldenTest, HostileSpecificationsEndInTime) {
                                            : compile_ebnf(spec);
     worst_us = std::max(worst_us, now_us() - begin);
     const std::string& outcome = c.find("expect")->find("outcome")->as_string();
-    if (outcome != "either") EXPECT_EQ(grammar.ok(), outcome == "ok") << c.find("name")->as_string();
+    if (outcome != "either") {
+      EXPECT_EQ(grammar.ok(), outcome == "ok") << c.find("name")->as_string();
+    }
   }
   std::cout << cases.size() << " specifications, the slowest took " << worst_us / 1000 << " ms\n";
   EXPECT_LT(worst_us, 5'000'000);  // a loaded machine; the limits themselves are tested elsewhere
