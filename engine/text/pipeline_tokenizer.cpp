@@ -71,9 +71,13 @@ std::unique_ptr<PipelineTokenizer::Scratch> PipelineTokenizer::take_scratch() co
 }
 
 void PipelineTokenizer::give_back(std::unique_ptr<Scratch> scratch) const {
-  const size_t bytes = scratch->pieces.storage.capacity() + scratch->text.capacity() + scratch->sanitized.capacity() +
-                       scratch->pieces.pieces.capacity() * sizeof(PieceList::Piece) +
-                       scratch->model.heap.capacity() * sizeof(BpeMergeCandidate);
+  // All that grows with the text; the word cache has limits of its own.
+  const auto bytes_of = [](const auto&... buffers) { return ((buffers.capacity() * sizeof(buffers[0])) + ...); };
+  const PieceList& list = scratch->pieces;
+  const ModelScratch& model = scratch->model;
+  const size_t bytes = bytes_of(scratch->sanitized, scratch->text, scratch->raw, scratch->normalized, list.storage,
+                                list.pieces, list.scratch, model.symbols, model.next, model.previous, model.ranks,
+                                model.heap, model.path_scores, model.path_starts, model.path_ids);
   if (bytes > kKeptScratchBytesMax) return;
   const std::lock_guard lock(mutex_);
   if (idle_.size() < kIdleScratchMax) idle_.push_back(std::move(scratch));

@@ -1,6 +1,7 @@
 #include "engine/text/tokenizer.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <chrono>
 #include <random>
@@ -38,6 +39,19 @@ std::string small_bpe(const std::string& options, const std::string& components)
   for (int i = 0; i < 26; ++i) vocab += ",\"" + std::string(1, static_cast<char>('a' + i)) + "\":" + std::to_string(i);
   return R"({"model":{"type":"BPE","vocab":{)" + vocab + R"(},"merges":["a b",["ab","c"]])" + options + "}" +
          components + "}";
+}
+
+TEST(Tokenizer, TheMemoryOfAHugeTextIsGivenBack) {
+  Written written(small_bpe("", ""));
+  ASSERT_TRUE(written.loaded.ok());
+  const auto allocated = [] {
+    const struct mallinfo2 info = mallinfo2();  // zeros under a sanitizer's allocator
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+  };
+  const std::string text(7 << 20, 'a');  // the text itself is below what is kept, its symbols are far above
+  const int64_t before = allocated();
+  EXPECT_EQ((*written.loaded)->encode(text, false).size(), text.size());
+  EXPECT_LT(allocated() - before, 16 << 20);
 }
 
 TEST(Tokenizer, SmallGoldenFilesGiveTheRecordedIdsAndTexts) {
