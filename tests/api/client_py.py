@@ -93,7 +93,8 @@ def test_errors():
              (openai.BadRequestError, dict(temperature=-1), "temperature"),
              (openai.BadRequestError, dict(max_tokens=0), "max_tokens"),
              (openai.BadRequestError, dict(extra_body={"top_k": "x"}), "body.top_k"),
-             (openai.BadRequestError, dict(tools=[{"type": "function", "function": {"name": "f"}}]), "tools")]
+             (openai.BadRequestError, dict(tools=[{"type": "function", "function": {"name": "f"}}]), None),
+             (openai.BadRequestError, dict(tools=[]), "tools")]
     for kind, arguments, param in cases:
         for stream in (False, True):
             try:

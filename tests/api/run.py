@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Starts the server on the tiny checkpoint and runs the official clients against it. Exit 77: clients not installable."""
+"""Starts the server on the tiny and the demo checkpoint and runs the official clients against it.
+
+Exit 77: the clients cannot be installed."""
 import argparse
 import os
 import socket
@@ -26,7 +28,7 @@ def install_python_client(cache):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         subprocess.run([os.path.join(venv, "bin", "pip"), "install", "-q", "openai"], check=True)
         open(os.path.join(venv, "done"), "w").close()
-    return [os.path.join(venv, "bin", "python"), os.path.join(HERE, "client_py.py")]
+    return lambda name: [os.path.join(venv, "bin", "python"), os.path.join(HERE, name + "_py.py")]
 
 
 def install_node_client(cache):
@@ -34,11 +36,15 @@ def install_node_client(cache):
     os.makedirs(folder, exist_ok=True)
     if not os.path.exists(os.path.join(folder, "node_modules", "openai")):
         subprocess.run(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, "openai"], check=True)
-    # A module resolves its imports from where it lies.
-    copy = os.path.join(folder, "client_node.mjs")
-    with open(os.path.join(HERE, "client_node.mjs")) as source, open(copy, "w") as target:
-        target.write(source.read())
-    return ["node", copy]
+
+    def command(name):
+        # A module resolves its imports from where it lies.
+        copy = os.path.join(folder, name + "_node.mjs")
+        with open(os.path.join(HERE, name + "_node.mjs")) as source, open(copy, "w") as target:
+            target.write(source.read())
+        return ["node", copy]
+
+    return command
 
 
 def wait_until_healthy(process, port, log):
@@ -51,6 +57,36 @@ def wait_until_healthy(process, port, log):
         except OSError:
             time.sleep(0.1)
     sys.exit("the server did not become healthy")
+
+
+# The clients' script and the server that it expects.
+SERVERS = [
+    ("client", ["serve", "--model", MODEL, "--served-model-name", "tiny", "--dtype", "float32",
+                "--max-model-len", "512"]),
+    ("client_tools", ["run", "--dtype", "float32"]),
+]
+
+
+def run_clients(binary, arguments, clients):
+    """Starts one server and runs the clients against it; the number of failures."""
+    port = free_port()
+    failed = 0
+    with tempfile.NamedTemporaryFile("w", suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [binary, *arguments, "--host", "127.0.0.1", "--port", str(port), "--db", folder + "/seraph.db"],
+            stdout=log, stderr=log)
+        try:
+            wait_until_healthy(process, port, log)
+            for _, command in clients:
+                result = subprocess.run(command + [f"http://127.0.0.1:{port}/v1"], timeout=300)
+                print(f"{os.path.basename(command[1])}: {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
+                failed += result.returncode != 0
+        finally:
+            process.terminate()
+            if process.wait(40) != 0:
+                print(f"the server ended with {process.returncode}")
+                failed += 1
+    return failed
 
 
 def main():
@@ -69,24 +105,9 @@ def main():
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"skipped: the clients cannot be installed here ({error})")
         return SKIP
-    port = free_port()
     failed = 0
-    with tempfile.NamedTemporaryFile("w", suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [args.binary, "serve", "--model", MODEL, "--served-model-name", "tiny", "--dtype", "float32",
-             "--max-model-len", "512", "--host", "127.0.0.1", "--port", str(port), "--db", folder + "/seraph.db"],
-            stdout=log, stderr=log)
-        try:
-            wait_until_healthy(process, port, log)
-            for name, command in clients:
-                result = subprocess.run(command + [f"http://127.0.0.1:{port}/v1"], timeout=300)
-                print(f"{name}: {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
-                failed += result.returncode != 0
-        finally:
-            process.terminate()
-            if process.wait(40) != 0:
-                print(f"the server ended with {process.returncode}")
-                failed += 1
+    for script, arguments in SERVERS:
+        failed += run_clients(args.binary, arguments, [(name, command(script)) for name, command in clients])
     return 1 if failed else 0
 
 
