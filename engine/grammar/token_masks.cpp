@@ -1,6 +1,7 @@
 #include "engine/grammar/token_masks.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace seraph {
 namespace {
@@ -28,6 +29,18 @@ void walk_tokens(Parser& parser, const TokenTable& tokens, uint32_t first, uint3
 
 void set_bits(std::span<const int32_t> ids, std::span<uint32_t> words) {
   for (const int32_t id : ids) words[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
+}
+
+/// A list instead of a bit set when that is smaller.
+void make_sparse(StateVerdict& verdict, size_t num_tokens) {
+  verdict.resume.shrink_to_fit();
+  if (num_tokens >= verdict.words.size()) return;
+  for (size_t word = 0; word < verdict.words.size(); ++word) {
+    for (uint32_t bits = verdict.words[word]; bits != 0; bits &= bits - 1) {
+      verdict.ids.push_back(static_cast<int32_t>(word * 32) + std::countr_zero(bits));
+    }
+  }
+  verdict.words = {};
 }
 
 }  // namespace
@@ -80,20 +93,40 @@ void TokenMasks::add_allowed(Parser& parser, std::span<uint32_t> words) {
 
 StateVerdict TokenMasks::compute(CompiledGrammar::StateId state) const {
   StateVerdict verdict;
+  verdict.words.resize(tokens_->mask_words());
+  size_t num_tokens = 0;
+  const auto allow = [&](uint32_t node, bool rule_ends) {
+    set_bits(tokens_->tokens(node), verdict.words);
+    num_tokens += tokens_->tokens(node).size();
+    if (rule_ends && tokens_->end(node) > node + 1) verdict.resume.push_back(node);
+  };
   Parser parser;
-  parser.reset(*grammar_, state);
-  walk_tokens(parser, *tokens_, 0, tokens_->num_nodes(), 0, [&](uint32_t node) {
-    const auto ids = tokens_->tokens(node);
-    verdict.ids.insert(verdict.ids.end(), ids.begin(), ids.end());
-    if (parser.complete() && tokens_->end(node) > node + 1) verdict.resume.push_back(node);
-  });
-  if (verdict.ids.size() > tokens_->mask_words()) {
-    verdict.words.resize(tokens_->mask_words());
-    set_bits(verdict.ids, verdict.words);
-    verdict.ids.clear();
+  const auto walk_below = [&](CompiledGrammar::StateId from, uint32_t first, uint32_t end, uint32_t depth) {
+    parser.reset(*grammar_, from);
+    walk_tokens(parser, *tokens_, first, end, depth, [&](uint32_t node) { allow(node, parser.complete()); });
+  };
+  // As long as no state on the way calls a rule, the rule's own automaton is all there is: no parser is needed, which
+  // is some times faster and what most of the tree sees.
+  std::vector<CompiledGrammar::StateId> path = {state};  // by depth
+  if (grammar_->has_calls(state)) walk_below(state, 0, tokens_->num_nodes(), 0);
+  for (uint32_t node = grammar_->has_calls(state) ? tokens_->num_nodes() : 0; node < tokens_->num_nodes();) {
+    const uint32_t depth = tokens_->depth(node);
+    const auto to = grammar_->next(path[depth - 1], tokens_->byte(node));
+    if (to == CompiledGrammar::kNoState) {
+      node = tokens_->end(node);
+      continue;
+    }
+    allow(node, grammar_->accepting(to));
+    if (grammar_->has_calls(to)) {
+      walk_below(to, node + 1, tokens_->end(node), depth);
+      node = tokens_->end(node);
+      continue;
+    }
+    if (path.size() <= depth) path.resize(depth + 1);
+    path[depth] = to;
+    ++node;
   }
-  verdict.ids.shrink_to_fit();
-  verdict.resume.shrink_to_fit();
+  make_sparse(verdict, num_tokens);
   return verdict;
 }
 
