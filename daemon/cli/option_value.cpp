@@ -50,9 +50,16 @@ std::string to_lower(std::string_view text) {
   return lower;
 }
 
+/// 1048576 rather than 1.04858e+06: a limit that is told must also be one that is taken.
+std::string number_text(double value) {
+  const bool whole = value == std::trunc(value) && std::abs(value) < 0x1p53;
+  return whole ? fmt::format("{:.0f}", value) : fmt::format("{:g}", value);
+}
+
 Status check_range(const OptionRow& row, double value) {
   if (value >= row.min && value <= row.max) return {};
-  return bad_value(row, fmt::format("{:g} is out of range, it must be from {:g} to {:g}", value, row.min, row.max));
+  return bad_value(row, fmt::format("{} is out of range, it must be from {} to {}", number_text(value),
+                                    number_text(row.min), number_text(row.max)));
 }
 
 Status check_choice(const OptionRow& row, std::string& text) {

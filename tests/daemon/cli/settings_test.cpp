@@ -131,6 +131,12 @@ TEST(Settings, ErrorsNameTheNearestOption) {
   EXPECT_NE(error_of(Verb::kServe, {"m", "--port"}).find("--port: expected one argument"), std::string::npos);
   EXPECT_NE(error_of(Verb::kServe, {"m", "--port", "x"}).find("invalid int value: 'x'"), std::string::npos);
   EXPECT_NE(error_of(Verb::kServe, {"m", "--port", "70000"}).find("must be from 0 to 65535"), std::string::npos);
+  EXPECT_NE(error_of(Verb::kServe, {"m", "--submit-ring-slots", "2000000001"})
+                .find("2000000001 is out of range, it must be from 16 to 1048576"),
+            std::string::npos)
+      << "a limit is told to the digit";
+  EXPECT_NE(error_of(Verb::kServe, {"m", "--block-size", "512"}).find("must be from 8 to 256"), std::string::npos)
+      << "what the engine refuses, `check` refuses";
   EXPECT_NE(error_of(Verb::kServe, {"m", "--max", "3"}).find("ambiguous option: --max could match"), std::string::npos);
   EXPECT_NE(error_of(Verb::kServe, {"m", "--dtype", "int8"}).find("invalid choice: 'int8'"), std::string::npos);
   EXPECT_NE(error_of(Verb::kRun, {}, {{"MAX_MODEL_LEN", "x"}}).find("environment MAX_MODEL_LEN"), std::string::npos);
