@@ -19,6 +19,7 @@ void add_web_page(Router& router) {
                          {"x-content-type-options", "nosniff"}});
     };
     router.add("GET", std::string(asset.path), Access::kOpen, respond);
+    router.add("HEAD", std::string(asset.path), Access::kOpen, respond);
   }
 }
 
