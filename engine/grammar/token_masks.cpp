@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <bitset>
 
 namespace seraph {
 namespace {
@@ -83,9 +84,19 @@ void TokenMasks::add_allowed(Parser& parser, std::span<uint32_t> words) {
     for (size_t i = 0; i < verdict.words.size(); ++i) words[i] |= verdict.words[i];
     set_bits(verdict.ids, words);
     if (item.node == Parser::kBase || verdict.resume.empty() || !parser.push_return(item.node)) continue;
+    // Most places at which the rule may end go on with bytes that no caller takes; one look each settles that.
+    std::bitset<256> first;
+    for (size_t byte = 0; byte < 256; ++byte) {
+      if (!parser.push(static_cast<uint8_t>(byte))) continue;
+      first.set(byte);
+      parser.pop();
+    }
     for (const uint32_t node : verdict.resume) {
-      walk_tokens(parser, *tokens_, node + 1, tokens_->end(node), tokens_->depth(node),
-                  [&](uint32_t below) { set_bits(tokens_->tokens(below), words); });
+      for (uint32_t child = node + 1; child < tokens_->end(node); child = tokens_->end(child)) {
+        if (!first[tokens_->byte(child)]) continue;
+        walk_tokens(parser, *tokens_, child, tokens_->end(child), tokens_->depth(node),
+                    [&](uint32_t below) { set_bits(tokens_->tokens(below), words); });
+      }
     }
     parser.pop();
   }
