@@ -14,6 +14,35 @@ namespace {
 
 constexpr size_t kQueuedLinesMax = 8192;
 
+/// One line a message, whatever is in it: ids and names that clients chose must not write lines, or terminal commands,
+/// of their own.
+class TextFormatter : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& line, spdlog::memory_buf_t& out) override {
+    std::string text;
+    text.reserve(line.payload.size());
+    for (const char c : line.payload) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '\n') {
+        text += "\\n";
+      } else if (c == '\r') {
+        text += "\\r";
+      } else if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+        text += fmt::format("\\x{:02x}", byte);
+      } else {
+        text += c;
+      }
+    }
+    spdlog::details::log_msg clean = line;
+    clean.payload = text;
+    pattern_.format(clean, out);
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<TextFormatter>(); }
+
+ private:
+  spdlog::pattern_formatter pattern_{"%Y-%m-%d %H:%M:%S.%e %-7l %v"};
+};
+
 /// {"time":"...","level":"info","message":"..."}; the message is escaped, which a pattern cannot do.
 class JsonFormatter : public spdlog::formatter {
  public:
@@ -46,7 +75,7 @@ void start_logging(const std::string& level, bool json) {
   if (json) {
     logger->set_formatter(std::make_unique<JsonFormatter>());
   } else {
-    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %-7l %v");
+    logger->set_formatter(std::make_unique<TextFormatter>());
   }
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::warn);

@@ -6,7 +6,7 @@
 
 namespace seraph {
 
-/// `level` is one of the option table's words; `json` makes every line a JSON object.
+/// `level` is one of the option table's words; `json` makes every line a JSON object. A message is one line either way.
 void start_logging(const std::string& level, bool json);
 /// Writes what is queued and ends the thread.
 void stop_logging();
