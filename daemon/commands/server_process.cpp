@@ -7,6 +7,7 @@
 #include <csignal>
 #include <future>
 
+#include "daemon/commands/logging.h"
 #include "daemon/commands/web_page.h"
 #include "engine/base/check.h"
 
@@ -107,7 +108,17 @@ void ServerProcess::start_handles() {
 
 int ServerProcess::run() {
   uv_run(&loop_, UV_RUN_DEFAULT);
+  if (!api_->idle()) end_without_workers();
   return exit_status_;
+}
+
+/// Every request has its answer or lost its connection by now, but a worker that tokenizes megabytes cannot be
+/// interrupted, and the destructor would wait for it past every deadline. Only the rows of the store must not be lost.
+void ServerProcess::end_without_workers() {
+  spdlog::warn("a request is still being prepared: the process ends without it");
+  store_.reset();
+  stop_logging();
+  _exit(exit_status_);
 }
 
 void ServerProcess::on_signal(int number) {

@@ -2,8 +2,8 @@
 // backwards at shutdown. One object a process; everything but the engine's callback runs on the loop thread.
 //
 // Shutdown: SIGTERM or SIGINT stops accepting, lets running requests finish until the deadline, cancels the rest,
-// closes, and the exit status is 0. A second signal ends the process at once. A sticky device failure takes the same
-// way with a short deadline and exit status 1.
+// closes, and the exit status is 0. What a worker still prepares then is left behind. A second signal ends the process
+// at once. A sticky device failure takes the same way with a short deadline and exit status 1.
 #pragma once
 
 #include <uv.h>
@@ -30,7 +30,8 @@ class ServerProcess {
 
   /// Binds the port first, so that a taken one is known before minutes of loading; then loads.
   Status start();
-  /// Serves until a signal or a failure; returns the exit status.
+  /// Serves until a signal or a failure; returns the exit status. Ends the process itself when a worker is still busy
+  /// after the deadline.
   int run();
 
   /// What `start` prepared, for the lines that greet the user.
@@ -44,6 +45,7 @@ class ServerProcess {
   void on_tick();
   void begin_shutdown(double timeout_s);
   void step_shutdown();
+  [[noreturn]] void end_without_workers();
   void log_stats();
 
   const ServerSettings settings_;
