@@ -81,7 +81,8 @@ std::string defaults_text(const OptionRow& row) {
 void append_option(std::string& out, const OptionRow& row) {
   std::string text = row.help;
   if (*row.choices != '\0') text += fmt::format(" One of: {}.", with_bars(row.choices));
-  append_columns(out, fmt::format("  {} {}", option_flag(row), type_word(row)), text + defaults_text(row));
+  const std::string type = type_word(row);
+  append_columns(out, "  " + option_flag(row) + (type.empty() ? "" : " " + type), text + defaults_text(row));
 }
 
 }  // namespace
@@ -99,8 +100,9 @@ std::string overview_help() {
          "  bench [options]           measure a server: throughput, time to first token, time per token\n"
          "  plan [MODEL] [options]    how much memory a model needs, and on how many cards it fits\n"
          "  check [options]           every option's value and where it comes from; nothing is started\n"
-         "  check prompt ...          render conversations through a chat template, offline\n"
-         "  lora                      adapters\n"
+         "  check prompt|tools|grammar ...\n"
+         "                            templates, tool calls and structured output, offline\n"
+         "  lora                      adapters (not offered yet)\n"
          "  help [COMMAND | OPTION | all]\n"
          "  version\n"
          "\n"
@@ -138,7 +140,8 @@ std::string table_help(const OptionTable& table, bool everything) {
 }
 
 std::string option_help(const OptionRow& row) {
-  std::string out = fmt::format("{} {}\n  {}\n", option_flag(row), type_word(row), row.help);
+  const std::string type = type_word(row);
+  std::string out = fmt::format("{}{}\n  {}\n", option_flag(row), type.empty() ? "" : " " + type, row.help);
   const auto line = [&](const char* title, std::string_view text) {
     if (!text.empty()) out += fmt::format("  {:<14}{}\n", title, text);
   };

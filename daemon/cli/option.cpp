@@ -21,16 +21,19 @@ bool any_long_name(const OptionRow& row, auto visit) {
   return any_word(row.aliases, [&](std::string_view word) { return word.front() != '-' && visit(word); });
 }
 
+/// Letters changed, added, left out, or swapped with their neighbour.
 int edit_distance(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
+  std::vector<int> above, two_above;
   for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
+    two_above = std::move(above);
+    above = row;
     row[0] = static_cast<int>(i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const int change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+      row[j] = std::min({above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1), above[j] + 1, row[j - 1] + 1});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], two_above[j - 2] + 1);
     }
   }
   return row[b.size()];

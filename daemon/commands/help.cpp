@@ -19,6 +19,13 @@ int run_help(const Args& args) {
     fmt::print("{}", table_help(server_options(Verb::kRun), true));
     return 0;
   }
+  if (name == "help" || name == "version") return run_help({});
+  if (name == "lora") return run_lora({});
+  if (name == "check") {
+    Args rest(args.begin() + 1, args.end());
+    rest.emplace_back("--help");
+    return run_check(rest);
+  }
   const OptionTable tables[] = {server_options(Verb::kRun), server_options(Verb::kServe), bench_options(),
                                 plan_options()};
   for (const OptionTable& table : tables) {

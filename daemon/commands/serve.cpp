@@ -55,12 +55,10 @@ void greet(const ServerProcess& process, const ServerSettings& server, bool json
   std::fflush(stdout);
 }
 
-int serve_until_stopped(const Settings& settings, ServerSettings server, bool json) {
+Result<int> serve_until_stopped(const Settings& settings, ServerSettings server, bool json) {
   log_start(settings, server);
   ServerProcess process(server);
-  if (Status status = process.start(); !status.ok()) {
-    return report_error(settings.table().command, status.error());
-  }
+  SERAPH_RETURN_IF_ERROR(process.start());
   greet(process, server, json);
   const int exit_status = process.run();
   spdlog::info("stopped");
@@ -82,9 +80,9 @@ int run_server(Verb verb, const Args& args) {
 
   const bool json = settings->text("log-format") == "json";
   start_logging(settings->text("log-level"), json);
-  const int exit_status = serve_until_stopped(*settings, std::move(*server), json);
-  stop_logging();
-  return exit_status;
+  const Result<int> exit_status = serve_until_stopped(*settings, std::move(*server), json);
+  stop_logging();  // writes the queued lines, so that an error is the last one
+  return exit_status.ok() ? *exit_status : report_error(table.command, exit_status.error());
 }
 
 }  // namespace seraph

@@ -94,6 +94,11 @@ Result<std::vector<std::string>> collect_keys(const Settings& settings) {
     SERAPH_ASSIGN_OR_RETURN(const auto more, read_key_file(path));
     keys.insert(keys.end(), more.begin(), more.end());
   }
+  // `--api-key "$UNSET"` was meant to guard the server.
+  const Origin from = settings.at("api-key").origin;
+  if (keys.empty() && (from == Origin::kCommandLine || from == Origin::kConfigFile)) {
+    return option_error("--api-key", "the key is empty", "give one, or leave the flag out to let everybody in");
+  }
   return keys;
 }
 

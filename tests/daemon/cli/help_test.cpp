@@ -9,10 +9,12 @@ TEST(Help, NamesEveryActingOptionOnceAndHidesTheRest) {
   const OptionTable table = server_options(Verb::kRun);
   const std::string text = table_help(table, false);
   for (const OptionRow* row : table.rows) {
-    const size_t at = text.find("\n  " + option_flag(*row) + " ");
-    EXPECT_EQ(at != std::string::npos, row->use == OptionUse::kActs) << row->name;
+    const std::string line = "\n  " + option_flag(*row);
+    const bool found = text.find(line + " ") != std::string::npos || text.find(line + "\n") != std::string::npos;
+    EXPECT_EQ(found, row->use == OptionUse::kActs) << row->name;
   }
   EXPECT_NE(table_help(table, true).find("--swap-space"), std::string::npos);
+  EXPECT_EQ(table_help(table, true).find(" \n"), std::string::npos) << "a line ends with a space";
 }
 
 TEST(Help, LinesFitATerminal) {
@@ -21,6 +23,11 @@ TEST(Help, LinesFitATerminal) {
   for (size_t end = text.find('\n'); end != std::string::npos; begin = end + 1, end = text.find('\n', begin)) {
     EXPECT_LE(end - begin, 120U) << text.substr(begin, end - begin);
   }
+}
+
+TEST(Help, SwappedLettersAreOneSlip) {
+  EXPECT_EQ(server_options(Verb::kRun).nearest("prot"), "--port");
+  EXPECT_EQ(server_options(Verb::kRun).nearest("zzzz"), "");
 }
 
 TEST(Help, OneOptionTellsDefaultsRangeAndVariable) {

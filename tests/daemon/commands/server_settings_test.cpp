@@ -65,6 +65,7 @@ TEST_F(ServerSettingsTest, KeysComeFromFlagsAndFiles) {
   EXPECT_EQ(settings->http.api_keys, (std::vector<std::string>{"a", "k1", "k2", "k1", "k2"}));
   EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key-file", write("empty", "\n")}).ok());
   EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key", "@/no/such/file"}).ok());
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key", ""}).ok()) << "an unset variable must not open the server";
 }
 
 TEST_F(ServerSettingsTest, TemplatesAreFilesOrTexts) {
