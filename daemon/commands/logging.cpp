@@ -82,6 +82,11 @@ void start_logging(const std::string& level, bool json) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void stop_logging() { spdlog::shutdown(); }
+void stop_logging() {
+  spdlog::shutdown();
+  // A worker that outlives the log may still have something to say; without a logger it would crash on it.
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("late", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+}
 
 }  // namespace seraph

@@ -31,6 +31,17 @@ TEST(Logging, AMessageIsOneLineWhateverAClientPutIntoIt) {
             std::string::npos);
 }
 
+TEST(Logging, AMessageAfterTheEndIsStillWritten) {
+  const std::shared_ptr<spdlog::logger> before = spdlog::default_logger();
+  testing::internal::CaptureStderr();
+  start_logging("info", false);
+  stop_logging();
+  spdlog::warn("late");
+  const std::string text = testing::internal::GetCapturedStderr();
+  spdlog::set_default_logger(before);
+  EXPECT_NE(text.find("late"), std::string::npos);
+}
+
 TEST(Logging, PlainTextStaysAsItIs) {
   const std::string text = logged(false, "caf\u00e9 \"quoted\" back\\slash\ttab");
   EXPECT_TRUE(text.ends_with(" info    caf\u00e9 \"quoted\" back\\slash\ttab\n")) << text;
