@@ -31,9 +31,9 @@ class DeepseekParser final : public SteppedToolParser {
  private:
   enum class State {
     kText,
-    kOuter,       // between the outer markers, outside of blocks
-    kType,        // until the separator
-    kName,        // until the line ends
+    kOuter,            // between the outer markers, outside of blocks
+    kType,             // until the separator
+    kName,             // until the line ends
     kBeforeArguments,  // kFenceBegin, then white space
     kArguments,
     kAfterArguments,
