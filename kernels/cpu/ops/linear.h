@@ -8,8 +8,15 @@
 
 namespace seraph::cpu::SERAPH_ISA {
 
+/// Sanitizers multiply the code of an unrolled tile: they get the small ones, whose results are the same.
+#if SERAPH_ISA_AVX512 && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SERAPH_CPU_WIDE_TILES 1
+#else
+#define SERAPH_CPU_WIDE_TILES 0
+#endif
+
 /// Registers: R * P accumulators, P weights, one input. AVX2 has 16 of half the width.
-#if SERAPH_ISA_AVX512
+#if SERAPH_CPU_WIDE_TILES
 constexpr int kTilePanels = 4;
 constexpr int kTileRows = 6;
 #else
@@ -214,7 +221,7 @@ void linear_rows(const LinearJob& job, int64_t row, int64_t rows, int64_t panel,
       return linear_tile<K, A, 2, P>(job, row, panel, ahead);
     case 3:
       return linear_tile<K, A, 3, P>(job, row, panel, ahead);
-#if SERAPH_ISA_AVX512
+#if SERAPH_CPU_WIDE_TILES
     case 4:
       return linear_tile<K, A, 4, P>(job, row, panel, ahead);
     case 5:
