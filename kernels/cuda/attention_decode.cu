@@ -1,8 +1,6 @@
 #include "kernels/cuda/attention_decode.h"
-#include "kernels/cuda/element.h"
+#include "kernels/cuda/attention_parts.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/reduce.h"
-#include "kernels/cuda/tile.h"
 
 namespace seraph::cuda {
 namespace {
@@ -10,7 +8,6 @@ namespace {
 constexpr int kRows = 16;      // query rows times heads of a tile: the m of mma
 constexpr int kUnitKeys = 16;  // keys that a warp loads at a time
 constexpr int kUnits = 4;      // of a warp in an item
-constexpr float kNothing = -INFINITY;
 
 /// The shape of the work for a head size. Shared memory stays below what every architecture gives a block.
 template <int kHeadDim>
@@ -30,26 +27,10 @@ struct Decode {
 
 template <typename T>
 struct DecodeArgs {
-  Global<const T> q;
-  Global<T> out;
-  Global<const T> cache;
-  Global<const int32_t> row_begin;
-  Global<const int32_t> context_tokens;
-  Global<const int32_t> block_tables;
+  PagedArrays<T> paged;
   Global<float> partials;  // [items][16][head_dim]
   Global<float> states;    // [items][2][16]: the largest score, the sum of weights
   Global<uint32_t> counters;
-  int64_t q_stride;
-  int64_t out_stride;
-  int64_t block_elements;
-  int64_t layer_begin;
-  int32_t num_sequences;
-  int32_t num_kv_heads;
-  int32_t group;  // query heads of a KV head
-  int32_t block_tokens;
-  int32_t blocks_stride;
-  int32_t window;
-  float scale_log2;  // scores become exponents of two
 };
 
 /// What a sequence asks for.
@@ -63,41 +44,18 @@ struct SequenceWork {
 };
 
 template <int kSplitKeys, typename T>
-SERAPH_DEVICE SequenceWork work_of(const DecodeArgs<T>& args, int sequence) {
+SERAPH_DEVICE SequenceWork work_of(const PagedArrays<T>& paged, int sequence) {
   SequenceWork work;
-  const int32_t begin = args.row_begin[sequence];
-  const int32_t end = args.row_begin[sequence + 1];
-  work.context = args.context_tokens[sequence];
+  const int32_t begin = paged.row_begin[sequence];
+  const int32_t end = paged.row_begin[sequence + 1];
+  work.context = paged.context_tokens[sequence];
   work.rows = end - begin;
-  const int32_t before = work.context - work.rows - args.window + 1;
-  work.first_key = args.window > 0 && before > 0 ? before : 0;
+  const int32_t before = work.context - work.rows - paged.window + 1;
+  work.first_key = paged.window > 0 && before > 0 ? before : 0;
   work.first_split = work.first_key / kSplitKeys;
   work.num_splits = work.context > 0 ? (work.context - 1) / kSplitKeys + 1 - work.first_split : 0;
-  work.num_tiles = (work.rows * args.group + kRows - 1) / kRows;
+  work.num_tiles = (work.rows * paged.group + kRows - 1) / kRows;
   return work;
-}
-
-/// first_items[s] = items of the sequences before s. One warp.
-template <int kSplitKeys, typename T>
-SERAPH_DEVICE void count_items(const DecodeArgs<T>& args, const Shared<int32_t>& first_items) {
-  int32_t before = 0;
-  for (int begin = 0; begin < args.num_sequences; begin += 32) {
-    const int sequence = begin + lane_id();
-    int32_t count = 0;
-    if (sequence < args.num_sequences) {
-      const SequenceWork work = work_of<kSplitKeys>(args, sequence);
-      count = work.num_splits * work.num_tiles * args.num_kv_heads;
-    }
-    int32_t sum = count;
-#pragma unroll
-    for (int delta = 1; delta < 32; delta *= 2) {
-      const int32_t other = shuffle_up(sum, delta);
-      if (lane_id() >= delta) sum += other;
-    }
-    if (sequence < args.num_sequences) first_items[sequence] = before + sum - count;
-    before += shuffle(sum, 31);
-  }
-  if (lane_id() == 0) first_items[args.num_sequences] = before;
 }
 
 /// One work item.
@@ -113,24 +71,14 @@ struct Item {
 };
 
 template <int kSplitKeys, typename T>
-SERAPH_DEVICE Item find_item(const DecodeArgs<T>& args, const Shared<int32_t>& first_items, int32_t number) {
-  int low = 0;
-  int high = args.num_sequences;  // first_items[low] <= number < first_items[high]
-  while (high - low > 1) {
-    const int middle = (low + high) / 2;
-    const int32_t begin = first_items[middle];
-    if (begin <= number) {
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
+SERAPH_DEVICE Item find_item(const PagedArrays<T>& paged, const Shared<int32_t>& first_items, int32_t number) {
+  const int sequence = find_sequence(first_items, paged.num_sequences, number);
   Item item;
-  item.work = work_of<kSplitKeys>(args, low);
+  item.work = work_of<kSplitKeys>(paged, sequence);
   item.number = number;
-  item.sequence = low;
-  item.first_row = args.row_begin[low];
-  const int32_t begin = first_items[low];
+  item.sequence = sequence;
+  item.first_row = paged.row_begin[sequence];
+  const int32_t begin = first_items[sequence];
   const int32_t tile = (number - begin) / item.work.num_splits;
   item.split = (number - begin) % item.work.num_splits;
   item.kv_head = tile / item.work.num_tiles;
@@ -139,27 +87,19 @@ SERAPH_DEVICE Item find_item(const DecodeArgs<T>& args, const Shared<int32_t>& f
   return item;
 }
 
-/// The row of q and its first column for a row of the tile; a row past the end has none.
-struct QueryRow {
-  bool present;
-  int32_t row;
-  int32_t head;
-};
 template <typename T>
-SERAPH_DEVICE QueryRow query_row(const DecodeArgs<T>& args, const Item& item, int tile_row) {
-  const int32_t packed = item.first_packed + tile_row;
-  const int32_t row = packed / args.group;
-  return {row < item.work.rows, row, item.kv_head * args.group + packed % args.group};
+SERAPH_DEVICE QueryRow query_row(const PagedArrays<T>& paged, const Item& item, int tile_row) {
+  return find_query_row(item.first_packed + tile_row, paged.group, item.kv_head, item.work.rows);
 }
 
 template <int kHeadDim, typename T>
-SERAPH_DEVICE void copy_query(const DecodeArgs<T>& args, const Item& item, const Shared<T>& query) {
+SERAPH_DEVICE void copy_query(const PagedArrays<T>& paged, const Item& item, const Shared<T>& query) {
   using Shape = Decode<kHeadDim>;
   for (int step = warp_id(); step < TileCopy<kHeadDim>::kSteps; step += Shape::kWarps) {
     const TileCopy<kHeadDim> copy(step, lane_id());
-    const QueryRow row = query_row(args, item, copy.row);
-    const int64_t from = row.present ? (item.first_row + row.row) * args.q_stride + row.head * kHeadDim : 0;
-    copy_async<16>(query, TileShape<kHeadDim>::at(copy.row, copy.piece), args.q, from + copy.piece * kPieceElements,
+    const QueryRow row = query_row(paged, item, copy.row);
+    const int64_t from = row.present ? (item.first_row + row.row) * paged.q_stride + row.head * kHeadDim : 0;
+    copy_async<16>(query, TileShape<kHeadDim>::at(copy.row, copy.piece), paged.q, from + copy.piece * kPieceElements,
                    row.present ? 16 : 0);
   }
   commit_async();
@@ -174,7 +114,7 @@ struct WarpKeys {
 };
 
 template <int kHeadDim, typename T>
-SERAPH_DEVICE WarpKeys warp_keys(const DecodeArgs<T>& args, const Item& item) {
+SERAPH_DEVICE WarpKeys warp_keys(const PagedArrays<T>& paged, const Item& item) {
   WarpKeys keys;
   keys.first_key = item.first_key + warp_id() * kUnitKeys;
   keys.unit_step = Decode<kHeadDim>::kWarps * kUnitKeys;
@@ -184,53 +124,27 @@ SERAPH_DEVICE WarpKeys warp_keys(const DecodeArgs<T>& args, const Item& item) {
   const int32_t key = keys.first_key + lane_id() / 8 * keys.unit_step + lane_id() % 8 * 2;
   keys.block = 0;
   if (key < item.work.context && key + 1 >= item.work.first_key) {
-    keys.block = args.block_tables[static_cast<int64_t>(item.sequence) * args.blocks_stride + key / args.block_tokens];
+    keys.block =
+        paged.block_tables[static_cast<int64_t>(item.sequence) * paged.blocks_stride + key / paged.block_tokens];
   }
   return keys;
 }
 
 /// Starts the copy of 16 keys or values into `target`. Collective.
 template <int kHeadDim, typename T>
-SERAPH_DEVICE void copy_unit(const DecodeArgs<T>& args, const Item& item, const WarpKeys& keys, int unit, bool values,
+SERAPH_DEVICE void copy_unit(const PagedArrays<T>& paged, const Item& item, const WarpKeys& keys, int unit, bool values,
                              const Shared<T>& target) {
-  const int32_t plane = (values ? args.num_kv_heads : 0) + item.kv_head;
-  const int64_t head_begin = args.layer_begin + static_cast<int64_t>(plane) * args.block_tokens * kHeadDim;
+  const int32_t plane = (values ? paged.num_kv_heads : 0) + item.kv_head;
+  const int64_t head_begin = paged.layer_begin + static_cast<int64_t>(plane) * paged.block_tokens * kHeadDim;
 #pragma unroll
   for (int step = 0; step < TileCopy<kHeadDim>::kSteps; ++step) {
     const TileCopy<kHeadDim> copy(step, lane_id());
     const int32_t key = keys.first_key + unit * keys.unit_step + copy.row;
     const int64_t block = shuffle(keys.block, unit * 8 + copy.row / 2);
     const bool seen = key < item.work.context && key >= item.work.first_key;
-    const int64_t from = block * args.block_elements + head_begin + key % args.block_tokens * kHeadDim;
-    copy_async<16>(target, TileShape<kHeadDim>::at(copy.row, copy.piece), args.cache,
+    const int64_t from = block * paged.block_elements + head_begin + key % paged.block_tokens * kHeadDim;
+    copy_async<16>(target, TileShape<kHeadDim>::at(copy.row, copy.piece), paged.cache,
                    from + copy.piece * kPieceElements, seen ? 16 : 0);
-  }
-}
-
-/// scores += Q K^T for 16 keys: two tiles of 8.
-template <int kHeadDim, typename T>
-SERAPH_DEVICE void multiply_keys(const Fragment<uint32_t, 4>* query, const Shared<T>& keys,
-                                 Fragment<float, 4>* scores) {
-  const int row = lane_id() / 16 * 8 + lane_id() % 8;
-#pragma unroll
-  for (int k = 0; k < kHeadDim / 16; ++k) {
-    Fragment<uint32_t, 4> b;
-    load_matrix<4>(b, keys, TileShape<kHeadDim>::at(row, k * 2 + lane_id() / 8 % 2));
-    mma<T>(scores[0], query[k], slice<2>(b, 0));
-    mma<T>(scores[1], query[k], slice<2>(b, 2));
-  }
-}
-
-/// sums += P V for 16 keys.
-template <int kHeadDim, typename T>
-SERAPH_DEVICE void multiply_values(const Fragment<uint32_t, 4>& weights, const Shared<T>& values,
-                                   Fragment<float, 4>* sums) {
-#pragma unroll
-  for (int piece = 0; piece < kHeadDim / 8; piece += 2) {
-    Fragment<uint32_t, 4> b;
-    load_matrix_transposed<4>(b, values, TileShape<kHeadDim>::at(lane_id() % 16, piece + lane_id() / 16));
-    mma<T>(sums[piece], weights, slice<2>(b, 0));
-    mma<T>(sums[piece + 1], weights, slice<2>(b, 2));
   }
 }
 
@@ -242,14 +156,14 @@ struct RowStates {
 
 /// Turns scores into weights: masks, subtracts the row's largest, raises 2 to it. Collective.
 template <typename T>
-SERAPH_DEVICE RowStates weigh(const DecodeArgs<T>& args, const Item& item, const WarpKeys& keys,
+SERAPH_DEVICE RowStates weigh(const PagedArrays<T>& paged, const Item& item, const WarpKeys& keys,
                               Fragment<float, 4>* scores) {
   RowStates states;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
-    const QueryRow row = query_row(args, item, lane_id() / 4 + 8 * half);
+    const QueryRow row = query_row(paged, item, lane_id() / 4 + 8 * half);
     const int32_t position = item.work.context - item.work.rows + row.row;
-    const int32_t first = args.window > 0 ? position - args.window + 1 : 0;
+    const int32_t first = paged.window > 0 ? position - paged.window + 1 : 0;
     float largest = kNothing;
 #pragma unroll
     for (int tile = 0; tile < 2 * kUnits; ++tile) {
@@ -258,7 +172,7 @@ SERAPH_DEVICE RowStates weigh(const DecodeArgs<T>& args, const Item& item, const
         const int32_t key = keys.first_key + tile / 2 * keys.unit_step + tile % 2 * 8 + lane_id() % 4 * 2 + i;
         const bool seen = row.present && key <= position && key >= first && tile / 2 < keys.num_units;
         const float score = scores[tile][2 * half + i];
-        const float exponent = seen ? score * args.scale_log2 : kNothing;
+        const float exponent = seen ? score * paged.scale_log2 : kNothing;
         scores[tile][2 * half + i] = exponent;
         largest = fmaxf(largest, exponent);
       }
@@ -285,30 +199,18 @@ SERAPH_DEVICE RowStates weigh(const DecodeArgs<T>& args, const Item& item, const
   return states;
 }
 
-template <typename T>
-SERAPH_DEVICE Fragment<uint32_t, 4> pack_weights(const Fragment<float, 4>* tiles) {
-  Fragment<uint32_t, 4> packed;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const float lo = tiles[i / 2][i % 2 * 2];
-    const float hi = tiles[i / 2][i % 2 * 2 + 1];
-    packed[i] = pack_pair<T>(lo, hi);
-  }
-  return packed;
-}
-
 /// One warp's attention over its keys of the item. `ring` is the warp's own. Collective.
 template <int kHeadDim, typename T>
-SERAPH_DEVICE RowStates attend(const DecodeArgs<T>& args, const Item& item, const Shared<T>& query,
+SERAPH_DEVICE RowStates attend(const PagedArrays<T>& paged, const Item& item, const Shared<T>& query,
                                const Shared<T>& ring, Fragment<float, 4>* sums) {
   using Shape = Decode<kHeadDim>;
-  const WarpKeys keys = warp_keys<kHeadDim>(args, item);
+  const WarpKeys keys = warp_keys<kHeadDim>(paged, item);
   const auto stage = [&](int load) { return ring + load % Shape::kStages * Shape::kUnitElements; };
   // Loads are numbered: the units' keys, then their values.
   const auto start = [&](int load) {
     if (load < 2 * keys.num_units) {
       const bool values = load >= keys.num_units;
-      copy_unit<kHeadDim>(args, item, keys, values ? load - keys.num_units : load, values, stage(load));
+      copy_unit<kHeadDim>(paged, item, keys, values ? load - keys.num_units : load, values, stage(load));
     }
     commit_async();
   };
@@ -335,7 +237,7 @@ SERAPH_DEVICE RowStates attend(const DecodeArgs<T>& args, const Item& item, cons
     arrive(unit);
     multiply_keys<kHeadDim>(q, stage(unit), scores + 2 * unit);
   }
-  const RowStates states = weigh(args, item, keys, scores);
+  const RowStates states = weigh(paged, item, keys, scores);
   Fragment<uint32_t, 4> weights[kUnits];  // half the registers of the scores, which end here
 #pragma unroll
   for (int unit = 0; unit < kUnits; ++unit) weights[unit] = pack_weights<T>(scores + 2 * unit);
@@ -380,7 +282,7 @@ SERAPH_DEVICE void write_out(const DecodeArgs<T>& args, const Item& item, const 
   Vec<T, 4> values;
 #pragma unroll
   for (int i = 0; i < 4; ++i) values[i] = from_float<T>(merged.v[i] / merged.sum);
-  store(args.out, (item.first_row + row.row) * args.out_stride + row.head * kHeadDim + column, values);
+  store(args.paged.out, (item.first_row + row.row) * args.paged.out_stride + row.head * kHeadDim + column, values);
 }
 
 /// The sums of the warps become one, and the result where the item is the row's only one.
@@ -389,7 +291,7 @@ SERAPH_DEVICE void merge_warps(const DecodeArgs<T>& args, const Item& item, cons
                                const Shared<float>& states) {
   using Shape = Decode<kHeadDim>;
   for (int r = warp_id(); r < kRows; r += Shape::kWarps) {
-    const QueryRow row = query_row(args, item, r);
+    const QueryRow row = query_row(args.paged, item, r);
     if (!row.present) continue;
     for (int column = lane_id() * 4; column < kHeadDim; column += 128) {
       const Merged merged = merge(
@@ -416,7 +318,7 @@ SERAPH_DEVICE void merge_splits(const DecodeArgs<T>& args, const Item& item) {
   using Shape = Decode<kHeadDim>;
   const int64_t first = item.number - item.split;
   for (int r = warp_id(); r < kRows; r += Shape::kWarps) {
-    const QueryRow row = query_row(args, item, r);
+    const QueryRow row = query_row(args.paged, item, r);
     if (!row.present) continue;
     for (int column = lane_id() * 4; column < kHeadDim; column += 128) {
       const Merged merged = merge(
@@ -455,21 +357,27 @@ SERAPH_DEVICE void share_sums(const Fragment<float, 4>* sums, const RowStates& m
 template <int kHeadDim, typename T>
 __global__ void __launch_bounds__(Decode<kHeadDim>::kThreads, 2) decode(DecodeArgs<T> args) {
   using Shape = Decode<kHeadDim>;
-  SERAPH_SHARED(int32_t, first_items, kDecodeSequencesMax + 1);
+  SERAPH_SHARED(int32_t, first_items, kAttentionSequencesMax + 1);
   SERAPH_SHARED(float, states, Shape::kWarps * 2 * kRows);
   SERAPH_SHARED(uint32_t, arrived, 1);
   const Shared<T> pool = dynamic_shared<T>(0, Shape::kRingBytes / 2);
   const Shared<float> shared_sums = dynamic_shared<float>(0, Shape::kMergeBytes / 4);
   const Shared<T> query = dynamic_shared<T>(Shape::kPoolBytes, Shape::kQueryBytes / 2);
   const Shared<T> ring = pool + warp_id() * Shape::kStages * Shape::kUnitElements;
-  if (warp_id() == 0) count_items<Shape::kSplitKeys>(args, first_items);
+  const PagedArrays<T>& paged = args.paged;
+  if (warp_id() == 0) {
+    count_items(first_items, paged.num_sequences, [&](int sequence) {
+      const SequenceWork work = work_of<Shape::kSplitKeys>(paged, sequence);
+      return work.num_splits * work.num_tiles * paged.num_kv_heads;
+    });
+  }
   sync_threads();
-  const int32_t num_items = first_items[args.num_sequences];
+  const int32_t num_items = first_items[paged.num_sequences];
   for (int32_t number = static_cast<int32_t>(blockIdx.x); number < num_items; number += gridDim.x) {
-    const Item item = find_item<Shape::kSplitKeys>(args, first_items, number);
-    copy_query<kHeadDim>(args, item, query);
+    const Item item = find_item<Shape::kSplitKeys>(paged, first_items, number);
+    copy_query<kHeadDim>(paged, item, query);
     Fragment<float, 4> sums[kHeadDim / 8];
-    const RowStates mine = attend<kHeadDim>(args, item, query, ring, sums);
+    const RowStates mine = attend<kHeadDim>(paged, item, query, ring, sums);
     sync_threads();  // the pool changes its use
     share_sums<kHeadDim>(sums, mine, shared_sums, states);
     sync_threads();
@@ -504,8 +412,6 @@ int64_t rounded_up(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 template <int kHeadDim, typename T>
 Status launch_decode(const AttentionDecodeLaunch& args, Stream stream) {
   using Shape = Decode<kHeadDim>;
-  const KvShape& shape = args.shape;
-  const int64_t plane = static_cast<int64_t>(shape.num_kv_heads) * shape.block_tokens * kHeadDim;
   // The workspace is cut as attention_decode_workspace() counts it.
   const int64_t item_bytes = (Shape::kPartialFloats + 2 * kRows) * 4 + 4;
   const int64_t items = (args.workspace_bytes - 512) / item_bytes;
@@ -517,24 +423,7 @@ Status launch_decode(const AttentionDecodeLaunch& args, Stream stream) {
   decoded.states = Global<float>(reinterpret_cast<float*>(begin), items * 2 * kRows);
   begin += items * 2 * kRows * 4;
   decoded.partials = Global<float>(reinterpret_cast<float*>(begin), items * Shape::kPartialFloats);
-  decoded.q = elements_of<const T>(args.q);
-  decoded.out = elements_of<T>(args.out);
-  decoded.block_elements = 2 * plane * shape.num_layers;
-  decoded.layer_begin = 2 * plane * args.layer;
-  decoded.cache = Global<const T>(static_cast<const T*>(args.cache), decoded.block_elements * args.num_blocks);
-  decoded.row_begin = Global<const int32_t>(args.row_begin, args.num_sequences + 1);
-  decoded.context_tokens = Global<const int32_t>(args.context_tokens, args.num_sequences);
-  decoded.block_tables =
-      Global<const int32_t>(args.block_tables, static_cast<int64_t>(args.num_sequences) * args.blocks_stride);
-  decoded.q_stride = args.q.stride;
-  decoded.out_stride = args.out.stride;
-  decoded.num_sequences = args.num_sequences;
-  decoded.num_kv_heads = shape.num_kv_heads;
-  decoded.group = args.num_heads / shape.num_kv_heads;
-  decoded.block_tokens = shape.block_tokens;
-  decoded.blocks_stride = args.blocks_stride;
-  decoded.window = args.window;
-  decoded.scale_log2 = args.scale * 1.44269504F;
+  decoded.paged = paged_arrays<T>(args);
   LaunchConfig config = {.name = "attention_decode", .stream = stream};
   config.grid = {static_cast<uint32_t>(args.num_blocks_grid)};
   config.block = {Shape::kThreads};
@@ -577,21 +466,14 @@ AttentionWorkspace attention_decode_workspace(const KvShape& shape, int32_t num_
 }
 
 Status attention_decode(const AttentionDecodeLaunch& args, Stream stream) {
-  const KvShape& shape = args.shape;
-  if (args.num_sequences > kDecodeSequencesMax) {
-    return {kErrorInvalidValue, "attention_decode: more sequences than kDecodeSequencesMax"};
-  }
-  if (args.num_heads % shape.num_kv_heads != 0 || shape.block_tokens % 8 != 0 ||
-      args.q.cols != static_cast<int64_t>(args.num_heads) * shape.head_dim || args.out.cols != args.q.cols) {
-    return {kErrorInvalidValue, "attention_decode: heads, blocks or columns that do not fit together"};
-  }
-  if (args.q.dtype != shape.dtype || args.out.dtype != shape.dtype || !rows_aligned(args.q, 16) ||
-      !rows_aligned(args.out, 8) || reinterpret_cast<uintptr_t>(args.workspace) % 256 != 0) {
-    return {kErrorInvalidValue, "attention_decode: q, cache and out of different dtypes, or rows not on 16 bytes"};
+  const char* breach = paged_breach(args);
+  if (breach != nullptr) return {kErrorInvalidValue, breach};
+  if (reinterpret_cast<uintptr_t>(args.workspace) % 256 != 0) {
+    return {kErrorInvalidValue, "attention_decode: the workspace does not begin on 256 bytes"};
   }
   if (args.num_sequences == 0 || args.q.rows == 0) return {};
-  if (shape.dtype == DType::kF16) return launch_for_head_dim<half_t>(args, stream);
-  if (shape.dtype == DType::kBf16) return launch_for_head_dim<bf16_t>(args, stream);
+  if (args.shape.dtype == DType::kF16) return launch_for_head_dim<half_t>(args, stream);
+  if (args.shape.dtype == DType::kBf16) return launch_for_head_dim<bf16_t>(args, stream);
   return {kErrorInvalidValue, "attention_decode: a dtype other than f16 and bf16"};
 }
 

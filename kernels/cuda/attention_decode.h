@@ -6,8 +6,10 @@
 
 namespace seraph::cuda {
 
+constexpr int32_t kAttentionSequencesMax = 1024;
+
 /// q               [T, num_heads * head_dim] f16 or bf16, rows on 16 bytes
-/// out             [T, num_heads * head_dim] the same dtype
+/// out             [T, num_heads * head_dim] the same dtype, rows on 16 bytes
 /// cache           [num_blocks][num_layers][k, v][kv_heads][block_tokens][head_dim] of q's dtype
 /// row_begin       [S + 1] int32, device: rows of sequence s are row_begin[s] .. row_begin[s + 1]
 /// context_tokens  [S] int32, device: tokens in the cache including these rows, which are the last ones; 0: no rows
@@ -38,12 +40,11 @@ struct AttentionDecodeLaunch {
   const int32_t* context_tokens = nullptr;
   const int32_t* block_tables = nullptr;
   int32_t blocks_stride = 0;
-  int32_t num_sequences = 0;  // at most kDecodeSequencesMax
+  int32_t num_sequences = 0;  // at most kAttentionSequencesMax
   int32_t num_blocks_grid = 0;
   void* workspace = nullptr;
   int64_t workspace_bytes = 0;
 };
-constexpr int32_t kDecodeSequencesMax = 1024;
 Status attention_decode(const AttentionDecodeLaunch& args, Stream stream);
 
 /// Keys of one work item; 0 when there is no kernel for this head size.

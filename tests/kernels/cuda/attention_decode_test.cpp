@@ -15,7 +15,7 @@ const AttentionShape kShapes[] = {
 std::vector<float> run_decode(const AttentionBatch& batch, int32_t num_blocks_grid) {
   const DeviceTensor q(batch.queries(), batch.num_rows(), batch.cols(), batch.shape().dtype, 8);
   const DeviceTensor out(std::vector<float>(batch.queries().size(), 7.0F), batch.num_rows(), batch.cols(),
-                         batch.shape().dtype, 4);
+                         batch.shape().dtype, 8);
   const DeviceTensor cache(batch.cache(), batch.num_blocks(), batch.block_elements(), batch.shape().dtype);
   const DeviceArray<int32_t> row_begin(batch.row_begin());
   const DeviceArray<int32_t> contexts(batch.contexts());
