@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <new>
 #include <random>
 #include <unordered_map>
 #include <utility>
@@ -24,6 +25,24 @@ void respond_error(Exchange& exchange, const ApiError& error) {
   std::vector<HttpHeader> extra;
   if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
   exchange.respond(error.status, kJsonType, error_json(error), std::move(extra));
+}
+
+ApiError shutting_down_error() {
+  return ApiError{
+      .status = 503, .type = "ServiceUnavailableError", .message = "the server is shutting down", .retry_after_s = 5};
+}
+
+/// Runs a worker's preparation. A request that memory does not suffice for fails alone; the server goes on.
+template <typename Prepare>
+std::optional<ApiError> guarded(const Prepare& prepare) {
+  try {
+    return prepare();
+  } catch (const std::bad_alloc&) {
+    return ApiError{.status = 500,
+                    .type = "InternalServerError",
+                    .message = "out of memory while the request was prepared",
+                    .retry_after_s = 5};
+  }
 }
 
 /// Generation routes of later work: clients learn that the server knows them and does not serve them yet.
@@ -108,8 +127,9 @@ class ApiImpl : public Api {
   std::vector<Generation*> touched_;
   RequestId next_request_ = 1;
   int64_t num_in_progress_ = 0;
-  bool shutting_down_ = false;
-  WorkPool pool_;  // last: its destructor waits for workers that read the members above
+  bool shutting_down_ = false;  // no new generations
+  bool cancelled_ = false;      // nor those that a worker still prepares
+  WorkPool pool_;               // last: its destructor waits for workers that read the members above
 };
 
 void ApiImpl::add_routes(Router& router) {
@@ -172,7 +192,8 @@ void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer) {
     std::string body;
   };
   auto job = std::make_shared<Job>();
-  pool_.run([this, job, exchange, answer] { job->error = answer(exchange->request().body, *context_, job->body); },
+  pool_.run([this, job, exchange,
+             answer] { job->error = guarded([&] { return answer(exchange->request().body, *context_, job->body); }); },
             [job, exchange] {
               if (job->error) return respond_error(*exchange, *job->error);
               exchange->respond(200, kJsonType, std::move(job->body));
@@ -184,10 +205,7 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
     return respond_error(*exchange, media_type_error());
   }
   if (shutting_down_) {
-    return respond_error(*exchange, ApiError{.status = 503,
-                                             .type = "ServiceUnavailableError",
-                                             .message = "the server is shutting down",
-                                             .retry_after_s = 5});
+    return respond_error(*exchange, shutting_down_error());
   }
   struct Job {
     std::optional<ApiError> error;
@@ -207,8 +225,12 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
   });
   const auto prepare = endpoint == kChat ? prepare_chat : prepare_completion;
   pool_.run(
-      [this, job, exchange, prepare] { job->error = prepare(exchange->request().body, *context_, job->prepared); },
+      [this, job, exchange, prepare] {
+        job->error = guarded([&] { return prepare(exchange->request().body, *context_, job->prepared); });
+      },
       [this, job, ticket, exchange, endpoint] {
+        // What a worker still prepared when everything was cancelled must not start now.
+        if (cancelled_ && !job->error) job->error = shutting_down_error();
         if (job->error || ticket->gone) {
           --num_in_progress_;
           if (job->error) respond_error(*exchange, *job->error);
@@ -286,14 +308,12 @@ void ApiImpl::on_engine_events() {
 }
 
 void ApiImpl::cancel_all() {
+  cancelled_ = true;
   std::vector<std::shared_ptr<Generation>> all;
   for (const auto& [pointer, generation] : active_) all.push_back(generation);
   for (const auto& generation : all) {
     for (const RequestId request : generation->open_requests()) targets_.erase(request);
-    generation->fail(ApiError{.status = 503,
-                              .type = "ServiceUnavailableError",
-                              .message = "the server is shutting down",
-                              .retry_after_s = 5});
+    generation->fail(shutting_down_error());
     generation->flush();
     retire(generation);
   }

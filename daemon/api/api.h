@@ -71,7 +71,7 @@ struct ApiOptions {
   int64_t choices_max = 16'384;                // sequences of one request: prompts times n
   int64_t stream_backlog_bytes_max = 4 << 20;  // of one slow reader, kept here while its socket is full
   bool log_requests = false;                   // one line per finished request
-  int64_t log_text_bytes_max = 0;              // of prompt and answer in that line; 0: no text
+  int64_t log_text_bytes_max = 0;              // of the prompt in that line; 0: no text
   bool enable_server_load = false;             // GET /load counts
 };
 
