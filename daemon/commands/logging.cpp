@@ -83,6 +83,8 @@ void start_logging(const std::string& level, bool json) {
 }
 
 void stop_logging() {
+  // The thread may be writing through this logger; it dies after the thread is joined.
+  const std::shared_ptr<spdlog::logger> last = spdlog::default_logger();
   spdlog::shutdown();
   // A worker that outlives the log may still have something to say; without a logger it would crash on it.
   spdlog::set_default_logger(

@@ -111,6 +111,12 @@ FiberStacks::FiberStacks(size_t count, size_t bytes_each) : bytes_each_(bytes_ea
   for (size_t i = 0; i < count; ++i) mprotect(static_cast<char*>(memory_) + i * stride_, page, PROT_NONE);
 }
 
-FiberStacks::~FiberStacks() { munmap(memory_, total_); }
+FiberStacks::~FiberStacks() {
+#ifdef SERAPH_SIM_ASAN
+  // Frames that were left poisoned must not be seen in whatever is mapped here next.
+  __asan_unpoison_memory_region(memory_, total_);
+#endif
+  munmap(memory_, total_);
+}
 
 }  // namespace seraph::sim
