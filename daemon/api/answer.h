@@ -1,4 +1,4 @@
-// How an answer is written: chat and completions build the same facts into different JSON. Append-only strings, no
+// How an answer is written: every endpoint builds the same facts into its own JSON. Append-only strings, no
 // document in memory: one event costs a few hundred nanoseconds. Loop thread.
 #pragma once
 
@@ -24,7 +24,8 @@ struct Usage {
 
 /// Constant for one HTTP request.
 struct AnswerFacts {
-  std::string id;     // "chatcmpl-..." or "cmpl-..."
+  Endpoint endpoint = kChat;
+  std::string id;     // "chatcmpl-...", "cmpl-..."
   std::string model;  // the first served name
   std::string fingerprint;
   int64_t created = 0;  // Unix seconds
@@ -49,7 +50,7 @@ struct Delta {
   std::string_view stop_reason = "null";  // JSON
   bool first = false;                     // of this choice
   bool last_event = false;                // no usage event follows: carries the fingerprint
-  const Usage* usage = nullptr;           // continuous usage; null: none
+  Usage usage = {};                       // of the choice so far
 };
 
 /// One finished choice.
@@ -64,23 +65,23 @@ struct Choice {
   std::unique_ptr<std::vector<PositionLogprobs>> prompt_logprobs;
 };
 
+/// Either begin_stream(), any number of append_delta() and one of end_stream() and fail_stream(), or body().
 class AnswerFormat {
  public:
   virtual ~AnswerFormat() = default;
-  /// What precedes the first delta of the whole answer (chat: role and echo events of every choice).
-  virtual void begin_stream(std::string& out, const Usage* usage) const = 0;
-  virtual void append_delta(std::string& out, const Delta& delta) const = 0;
-  /// The event with usage and no choices.
-  virtual void append_usage(std::string& out, const Usage& usage) const = 0;
+  /// What precedes the first delta of the whole answer. `usage` has the prompt's tokens.
+  virtual void begin_stream(std::string& out, const Usage& usage) = 0;
+  virtual void append_delta(std::string& out, const Delta& delta) = 0;
+  /// All choices are finished.
+  virtual void end_stream(std::string& out, const Usage& usage) = 0;
+  virtual void fail_stream(std::string& out, const ApiError& error) = 0;
   /// A whole answer.
-  virtual std::string body(std::span<const Choice> choices, const Usage& usage) const = 0;
+  virtual std::string body(std::span<const Choice> choices, const Usage& usage) = 0;
 };
 
 std::unique_ptr<AnswerFormat> make_chat_format(AnswerFacts facts);
 std::unique_ptr<AnswerFormat> make_completion_format(AnswerFacts facts);
 
-/// {"prompt_tokens":..} with nulls for the details when `with_nulls`.
-void append_usage_object(std::string& out, const Usage& usage, bool with_nulls);
 void append_ids(std::string& out, std::span<const TokenId> ids);
 
 }  // namespace seraph

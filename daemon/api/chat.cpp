@@ -1,28 +1,20 @@
 // POST /v1/chat/completions: from bytes to prompts, and the JSON of its answers.
 #include <utility>
 
-#include "daemon/api/answer.h"
 #include "daemon/api/body.h"
 #include "daemon/api/chat_message.h"
 #include "daemon/api/fields.h"
-#include "daemon/api/logprobs.h"
+#include "daemon/api/openai_format.h"
 #include "daemon/api/prepare.h"
 
 namespace seraph {
 namespace {
 
-class ChatFormat : public AnswerFormat {
+class ChatFormat : public OpenAiFormat {
  public:
-  explicit ChatFormat(AnswerFacts facts) : facts_(std::move(facts)) {
-    head_ = "{\"id\":";
-    append_json_string(head_, facts_.id);
-    chunk_head_ = "data: " + head_ + ",\"object\":\"chat.completion.chunk\"" + created_and_model();
-    head_ += ",\"object\":\"chat.completion\"" + created_and_model();
-    fingerprint_ = ",\"system_fingerprint\":";
-    append_json_string(fingerprint_, facts_.fingerprint);
-  }
+  explicit ChatFormat(AnswerFacts facts) : OpenAiFormat(std::move(facts), "chat.completion", "chat.completion.chunk") {}
 
-  void begin_stream(std::string& out, const Usage* usage) const override {
+  void begin_stream(std::string& out, const Usage& usage) override {
     const PreparedGeneration& request = *facts_.request;
     for (int32_t i = 0; i < request.params.n; ++i) {
       out += chunk_head_ + ",\"choices\":[{\"index\":" + std::to_string(i) + ",\"delta\":{\"role\":";
@@ -37,12 +29,11 @@ class ChatFormat : public AnswerFormat {
       out += chunk_head_ + ",\"choices\":[{\"index\":" + std::to_string(i) + ",\"delta\":{\"content\":";
       append_json_string(out, request.echo_text);
       out += "},\"logprobs\":null,\"finish_reason\":null}]";
-      append_running_usage(out, usage);
-      out += "}\n\n";
+      append_chunk_tail(out, usage, false);
     }
   }
 
-  void append_delta(std::string& out, const Delta& delta) const override {
+  void append_delta(std::string& out, const Delta& delta) override {
     out += chunk_head_;
     out += ",\"choices\":[{\"index\":";
     out += std::to_string(delta.choice);
@@ -58,25 +49,14 @@ class ChatFormat : public AnswerFormat {
     if (delta.finish_reason == nullptr) {
       out += ",\"finish_reason\":null";
     } else {
-      out += ",\"finish_reason\":\"";
-      out += delta.finish_reason;
-      out += "\",\"stop_reason\":";
-      out += delta.stop_reason;
+      append_finish(out, delta.finish_reason, delta.stop_reason);
     }
     append_token_ids(out, delta.ids);
     out += "}]";
-    append_running_usage(out, delta.usage);
-    if (delta.last_event) out += fingerprint_;
-    out += "}\n\n";
+    append_chunk_tail(out, delta.usage, delta.last_event);
   }
 
-  void append_usage(std::string& out, const Usage& usage) const override {
-    out += chunk_head_ + ",\"choices\":[],\"usage\":";
-    append_usage_object(out, usage, false);
-    out += fingerprint_ + "}\n\n";
-  }
-
-  std::string body(std::span<const Choice> choices, const Usage& usage) const override {
+  std::string body(std::span<const Choice> choices, const Usage& usage) override {
     const PreparedGeneration& request = *facts_.request;
     std::string out = head_ + ",\"choices\":[";
     for (size_t i = 0; i < choices.size(); ++i) {
@@ -84,56 +64,23 @@ class ChatFormat : public AnswerFormat {
       out += "{\"index\":" + std::to_string(i) + ",\"message\":{\"role\":";
       append_json_string(out, request.role);
       append_message(out, choices[i], request.echo_text);
-      out += "},\"logprobs\":";
-      out += choices[i].logprobs;
-      out += ",\"finish_reason\":\"" + std::string(choices[i].finish_reason) + "\",\"stop_reason\":";
-      out += choices[i].stop_reason;
+      out += "},\"logprobs\":" + choices[i].logprobs;
+      append_finish(out, choices[i].finish_reason, choices[i].stop_reason);
       append_token_ids(out, choices[i].ids);
       out += ",\"routed_experts\":null}";
     }
-    out += "],\"service_tier\":null" + fingerprint_ + ",\"usage\":";
-    append_usage_object(out, usage, true);
-    out += ",\"prompt_logprobs\":";
-    if (!choices.empty() && choices.front().prompt_logprobs != nullptr) {
-      append_prompt_logprobs(out, *choices.front().prompt_logprobs, *facts_.tokenizer);
-    } else {
-      out += "null";
-    }
+    out += ']';
+    append_body_usage(out, usage);
+    append_prompt_logprobs_of(out, choices.front());
     append_prompt(out);
     out += ",\"kv_transfer_params\":null}";
     return out;
   }
 
  private:
-  std::string created_and_model() const {
-    std::string out = ",\"created\":" + std::to_string(facts_.created) + ",\"model\":";
-    append_json_string(out, facts_.model);
-    return out;
-  }
-
-  void append_running_usage(std::string& out, const Usage* usage) const {
-    if (usage == nullptr) return;
-    out += ",\"usage\":";
-    append_usage_object(out, *usage, false);
-  }
-
-  void append_token_ids(std::string& out, std::span<const TokenId> ids) const {
-    if (facts_.request->params.return_token_ids) {
-      out += ",\"token_ids\":";
-      append_ids(out, ids);
-    } else {
-      out += ",\"token_ids\":null";
-    }
-  }
-
   void append_prompt(std::string& out) const {
     const PreparedGeneration& request = *facts_.request;
-    out += ",\"prompt_token_ids\":";
-    if (request.params.return_token_ids) {
-      append_ids(out, request.prompts.front().ids);
-    } else {
-      out += "null";
-    }
+    append_prompt_ids(out, 0, request.params.return_token_ids);
     out += ",\"prompt_text\":";
     if (request.params.return_prompt_text) {
       append_json_string(out, request.prompts.front().text);
@@ -141,11 +88,6 @@ class ChatFormat : public AnswerFormat {
       out += "null";
     }
   }
-
-  const AnswerFacts facts_;
-  std::string head_;        // of a whole answer, up to and with "model"
-  std::string chunk_head_;  // of an event
-  std::string fingerprint_;
 };
 
 }  // namespace
@@ -175,6 +117,10 @@ void plan_parsing(const std::string& prompt, const Tokenizer& tokenizer, Prepare
 std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContext& context, PreparedGeneration& out) {
   Json body;
   if (auto error = parse_body(bytes, body)) return error;
+  return prepare_chat_body(std::move(body), context, out);
+}
+
+std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& context, PreparedGeneration& out) {
   if (auto error = check_fields(body, kChat, {context.options->stop_strings_max})) return error;
   if (auto error = check_model(body, *context.options)) return error;
   if (auto error = read_params(body, kChat, *context.options, context.limits(), out.params)) return error;

@@ -2,30 +2,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/api/answer.h"
 #include "daemon/api/body.h"
 #include "daemon/api/fields.h"
-#include "daemon/api/logprobs.h"
+#include "daemon/api/openai_format.h"
 #include "daemon/api/prepare.h"
 
 namespace seraph {
 namespace {
 
-class CompletionFormat : public AnswerFormat {
+class CompletionFormat : public OpenAiFormat {
  public:
-  explicit CompletionFormat(AnswerFacts facts) : facts_(std::move(facts)) {
-    head_ = "{\"id\":";
-    append_json_string(head_, facts_.id);
-    head_ += ",\"object\":\"text_completion\",\"created\":" + std::to_string(facts_.created) + ",\"model\":";
-    append_json_string(head_, facts_.model);
-    chunk_head_ = "data: " + head_;
-    fingerprint_ = ",\"system_fingerprint\":";
-    append_json_string(fingerprint_, facts_.fingerprint);
-  }
+  explicit CompletionFormat(AnswerFacts facts) : OpenAiFormat(std::move(facts), "text_completion", "text_completion") {}
 
-  void begin_stream(std::string&, const Usage*) const override {}
+  void begin_stream(std::string&, const Usage&) override {}
 
-  void append_delta(std::string& out, const Delta& delta) const override {
+  void append_delta(std::string& out, const Delta& delta) override {
     const GenerationParams& params = facts_.request->params;
     out += chunk_head_;
     out += ",\"choices\":[{\"index\":";
@@ -37,76 +28,35 @@ class CompletionFormat : public AnswerFormat {
     if (delta.finish_reason == nullptr) {
       out += ",\"finish_reason\":null,\"stop_reason\":null";
     } else {
-      out += ",\"finish_reason\":\"";
-      out += delta.finish_reason;
-      out += "\",\"stop_reason\":";
-      out += delta.stop_reason;
+      append_finish(out, delta.finish_reason, delta.stop_reason);
     }
-    append_prompt_ids(out, delta.choice, delta.first && (params.echo || params.return_token_ids));
+    append_prompt_ids(out, prompt_of(delta.choice), delta.first && (params.echo || params.return_token_ids));
     append_token_ids(out, delta.ids);
     out += "}]";
-    if (delta.usage != nullptr) {
-      out += ",\"usage\":";
-      append_usage_object(out, *delta.usage, false);
-    }
-    if (delta.last_event) out += fingerprint_;
-    out += "}\n\n";
+    append_chunk_tail(out, delta.usage, delta.last_event);
   }
 
-  void append_usage(std::string& out, const Usage& usage) const override {
-    out += chunk_head_ + ",\"choices\":[],\"usage\":";
-    append_usage_object(out, usage, false);
-    out += fingerprint_ + "}\n\n";
-  }
-
-  std::string body(std::span<const Choice> choices, const Usage& usage) const override {
+  std::string body(std::span<const Choice> choices, const Usage& usage) override {
     std::string out = head_ + ",\"choices\":[";
     for (size_t i = 0; i < choices.size(); ++i) {
       if (i > 0) out += ',';
       out += "{\"index\":" + std::to_string(i) + ",\"text\":";
       append_json_string(out, choices[i].text);
       out += ",\"logprobs\":" + choices[i].logprobs;
-      out += ",\"finish_reason\":\"" + std::string(choices[i].finish_reason) + "\",\"stop_reason\":";
-      out += choices[i].stop_reason;
+      append_finish(out, choices[i].finish_reason, choices[i].stop_reason);
       append_token_ids(out, choices[i].ids);
-      out += ",\"prompt_logprobs\":";
-      if (choices[i].prompt_logprobs != nullptr) {
-        append_prompt_logprobs(out, *choices[i].prompt_logprobs, *facts_.tokenizer);
-      } else {
-        out += "null";
-      }
-      append_prompt_ids(out, i, facts_.request->params.return_token_ids);
+      append_prompt_logprobs_of(out, choices[i]);
+      append_prompt_ids(out, prompt_of(i), facts_.request->params.return_token_ids);
       out += ",\"routed_experts\":null}";
     }
-    out += "],\"service_tier\":null" + fingerprint_ + ",\"usage\":";
-    append_usage_object(out, usage, true);
+    out += ']';
+    append_body_usage(out, usage);
     out += ",\"kv_transfer_params\":null}";
     return out;
   }
 
  private:
-  void append_token_ids(std::string& out, std::span<const TokenId> ids) const {
-    if (facts_.request->params.return_token_ids) {
-      out += ",\"token_ids\":";
-      append_ids(out, ids);
-    } else {
-      out += ",\"token_ids\":null";
-    }
-  }
-
-  void append_prompt_ids(std::string& out, size_t choice, bool shown) const {
-    out += ",\"prompt_token_ids\":";
-    if (shown) {
-      append_ids(out, facts_.request->prompts[choice / static_cast<size_t>(facts_.request->params.n)].ids);
-    } else {
-      out += "null";
-    }
-  }
-
-  const AnswerFacts facts_;
-  std::string head_;
-  std::string chunk_head_;
-  std::string fingerprint_;
+  size_t prompt_of(size_t choice) const { return choice / static_cast<size_t>(facts_.request->params.n); }
 };
 
 /// The prompts of a checked body, not yet tokenized: exactly one of text and ids per prompt.

@@ -1,15 +1,16 @@
 // The rows of fields.h. Facts: vLLM 0.32's published schemas and its answers to wrong values.
 #include <array>
+#include <cstdint>
 
 #include "daemon/api/fields.h"
 
 namespace seraph {
 namespace {
 
-constexpr uint8_t kGenerate = kChat | kCompletions;
-constexpr uint8_t kTokenize = kTokenizeChat | kTokenizeText;
-constexpr uint8_t kTemplated = kChat | kTokenizeChat;
-constexpr uint8_t kAll = kGenerate | kTokenize | kDetokenize;
+constexpr uint16_t kGenerate = kChat | kCompletions;
+constexpr uint16_t kTokenize = kTokenizeChat | kTokenizeText;
+constexpr uint16_t kTemplated = kChat | kTokenizeChat;
+constexpr uint16_t kAll = kGenerate | kTokenize | kDetokenize;
 constexpr bool kNotNull = false;
 
 constexpr Range kTemperature{
@@ -23,7 +24,7 @@ constexpr Range kRepetition{
 constexpr Range kChoices{.low = 1, .text = "at least 1"};
 constexpr Range kMinTokens{.low = 0, .text = "greater than or equal to 0"};
 
-constexpr FieldRule int_rule(std::string_view name, uint8_t endpoints, bool nullable, int64_t low,
+constexpr FieldRule int_rule(std::string_view name, uint16_t endpoints, bool nullable, int64_t low,
                              int64_t high = std::numeric_limits<int64_t>::max()) {
   return {.name = name,
           .type = FieldType::kInt,
@@ -34,11 +35,11 @@ constexpr FieldRule int_rule(std::string_view name, uint8_t endpoints, bool null
           .int_max = high};
 }
 
-constexpr FieldRule ranged(std::string_view name, FieldType type, uint8_t endpoints, bool nullable, Range range) {
+constexpr FieldRule ranged(std::string_view name, FieldType type, uint16_t endpoints, bool nullable, Range range) {
   return {.name = name, .type = type, .endpoints = endpoints, .nullable = nullable, .range = range};
 }
 
-constexpr FieldRule unoffered(std::string_view name, uint8_t endpoints) {
+constexpr FieldRule unoffered(std::string_view name, uint16_t endpoints) {
   return {.name = name, .type = FieldType::kUnoffered, .endpoints = endpoints};
 }
 

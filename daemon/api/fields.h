@@ -15,12 +15,15 @@
 
 namespace seraph {
 
-enum Endpoint : uint8_t {
+enum Endpoint : uint16_t {
   kChat = 1,
   kCompletions = 2,
   kTokenizeChat = 4,
   kTokenizeText = 8,
   kDetokenize = 16,
+  kResponses = 32,
+  kMessages = 64,
+  kCountTokens = 128,
 };
 
 enum class FieldType : uint8_t {
@@ -58,7 +61,7 @@ struct Range {
 struct FieldRule {
   std::string_view name;
   FieldType type;
-  uint8_t endpoints;
+  uint16_t endpoints;
   bool nullable = true;
   bool required = false;
   bool bounded = false;  // int_min and int_max are part of the schema

@@ -12,9 +12,11 @@
 namespace seraph {
 namespace {
 
-constexpr const char* kDone = "data: [DONE]\n\n";
-
 const char* endpoint_path(Endpoint endpoint) { return endpoint == kChat ? "/v1/chat/completions" : "/v1/completions"; }
+
+std::unique_ptr<AnswerFormat> make_format(AnswerFacts facts) {
+  return facts.endpoint == kChat ? make_chat_format(std::move(facts)) : make_completion_format(std::move(facts));
+}
 
 /// Separates prefix-cache tenants: by API key, and within a key by the client's own salt.
 std::array<uint8_t, 16> tenant_salt(int32_t key_index, const std::string& cache_salt) {
@@ -42,18 +44,18 @@ Generation::Generation(Args args)
       arrived_unix_us_(unix_time_us() - (now_us() - exchange_->request().arrived_us)),
       random_(std::move(args.random)) {
   const GenerationParams& params = prepared_.params;
-  AnswerFacts facts{.id = id_,
-                    .model = services_.options->served_model_names.front(),
-                    .fingerprint = services_.fingerprint,
-                    .created = arrived_unix_us_ / 1'000'000,
-                    .request = &prepared_,
-                    .tokenizer = services_.tokenizer};
-  format_ = endpoint_ == kChat ? make_chat_format(std::move(facts)) : make_completion_format(std::move(facts));
+  format_ = make_format({.endpoint = endpoint_,
+                         .id = id_,
+                         .model = services_.options->served_model_names.front(),
+                         .fingerprint = services_.fingerprint,
+                         .created = arrived_unix_us_ / 1'000'000,
+                         .request = &prepared_,
+                         .tokenizer = services_.tokenizer});
   const TextRules rules{.skip_special_tokens = params.skip_special_tokens,
                         .include_stop = params.include_stop,
                         .tokens_min = params.sampling.tokens_min,
                         .stop = &prepared_.params.stop};
-  const auto shape = endpoint_ == kChat ? LogprobColumns::Shape::kChat : LogprobColumns::Shape::kCompletions;
+  const auto shape = endpoint_ == kCompletions ? LogprobColumns::Shape::kCompletions : LogprobColumns::Shape::kChat;
   const LogprobColumns columns(*services_.tokenizer, shape, params.tokens_as_ids, params.top_logprobs);
   const size_t count = prepared_.prompts.size() * static_cast<size_t>(params.n);
   for (size_t i = 0; i < count; ++i) {
@@ -135,8 +137,7 @@ void Generation::begin_output() {
   output_begun_ = true;
   if (!prepared_.params.stream) return;
   exchange_->begin_stream({{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
-  const Usage running{.prompt_tokens = sequences_.front().record.prompt_tokens};
-  format_->begin_stream(out_, prepared_.params.continuous_usage ? &running : nullptr);
+  format_->begin_stream(out_, {.prompt_tokens = sequences_.front().record.prompt_tokens});
 }
 
 void Generation::take_prompt(Sequence& sequence, size_t index, Event& event) {
@@ -244,7 +245,6 @@ void Generation::write_delta(Sequence& sequence, size_t index) {
     sequence.columns.take(logprobs, sequence.sent_characters);
     sequence.sent_characters += count_characters(sequence.pending);
   }
-  const Usage running = running_usage(sequence);
   const ParsedDeltas deltas{sequence.deltas, sequence.call_ids};
   format_->append_delta(out_, Delta{.choice = index,
                                     .text = sequence.pending,
@@ -255,7 +255,7 @@ void Generation::write_delta(Sequence& sequence, size_t index) {
                                     .stop_reason = sequence.choice.stop_reason,
                                     .first = !sequence.first_event_sent,
                                     .last_event = sequence.done && !params.include_usage,
-                                    .usage = params.continuous_usage ? &running : nullptr});
+                                    .usage = running_usage(sequence)});
   sequence.first_event_sent = true;
   sequence.pending.clear();
   sequence.deltas.clear();
@@ -288,8 +288,8 @@ Usage Generation::usage() const {
 void Generation::complete() {
   over_ = true;
   if (prepared_.params.stream) {
-    if (prepared_.params.include_usage) format_->append_usage(out_, usage());
-    end_stream();
+    format_->end_stream(out_, usage());
+    ending_ = true;
   } else {
     std::vector<Choice> choices;
     choices.reserve(sequences_.size());
@@ -298,11 +298,6 @@ void Generation::complete() {
     sequences_.front().choice.finish_reason = choices.front().finish_reason;
   }
   record_end(200, sequences_.front().choice.finish_reason);
-}
-
-void Generation::end_stream() {
-  out_ += kDone;
-  ending_ = true;
 }
 
 void Generation::flush() {
@@ -350,8 +345,8 @@ void Generation::fail(const ApiError& error) {
   over_ = true;
   cancel_open();
   if (output_begun_ && prepared_.params.stream) {
-    out_ += "data: " + error_json(error) + "\n\n";
-    end_stream();
+    format_->fail_stream(out_, error);
+    ending_ = true;
   } else {
     std::vector<HttpHeader> extra;
     if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});

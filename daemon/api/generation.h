@@ -90,7 +90,6 @@ class Generation {
   void parse_text(Sequence& sequence, std::string_view text, bool finish);
   void finish_sequence(Sequence& sequence, const Event& event, int stop_index);
   void cancel_open();
-  void end_stream();
   void write_delta(Sequence& sequence, size_t index);
   Usage running_usage(const Sequence& sequence) const;
   Usage usage() const;

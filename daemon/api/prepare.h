@@ -50,6 +50,8 @@ struct PreparedGeneration {
 
 // chat.cpp, completions.cpp
 std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContext& context, PreparedGeneration& out);
+/// The same from a body that another endpoint translated into a chat body.
+std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& context, PreparedGeneration& out);
 std::optional<ApiError> prepare_completion(std::string_view bytes, const PrepareContext& context,
                                            PreparedGeneration& out);
 
