@@ -20,9 +20,12 @@
 
 namespace seraph {
 
-enum class DType : uint8_t { kF32, kF16, kBf16, kI32 };
+enum class DType : uint8_t { kF32, kF16, kBf16, kI32, kF8E4m3 };
 
-constexpr int64_t dtype_bytes(DType dtype) { return dtype == DType::kF16 || dtype == DType::kBf16 ? 2 : 4; }
+constexpr int64_t dtype_bytes(DType dtype) {
+  if (dtype == DType::kF8E4m3) return 1;
+  return dtype == DType::kF16 || dtype == DType::kBf16 ? 2 : 4;
+}
 
 /// Owns device memory. Empty after a move.
 class Buffer {
@@ -86,13 +89,22 @@ class Weight {
 
 /// How a model stores its keys and values. A KV block holds `block_tokens` tokens of all layers in one
 /// contiguous piece, so that a whole block moves at once; the order inside a block is the device's.
+/// kF8E4m3: a key or value head x of a token is x / s in e4m3 with s its largest magnitude / 448, rounded up to bf16
+/// and kept in the block; a row of the cache so depends on that token only.
 struct KvShape {
   int32_t num_layers = 0;
   int32_t num_kv_heads = 0;
   int32_t head_dim = 0;
   int32_t block_tokens = 16;  // a multiple of 8
-  DType dtype = DType::kF32;
+  DType dtype = DType::kF32;  // kF32, kF16, kBf16 or kF8E4m3
 };
+
+/// Bytes of one layer inside a KV block: keys and values, and behind them the scales of kF8E4m3.
+constexpr int64_t kv_layer_bytes(const KvShape& shape) {
+  const int64_t heads = int64_t{2} * shape.num_kv_heads * shape.block_tokens;
+  const int64_t scale_bytes = shape.dtype == DType::kF8E4m3 ? 2 : 0;
+  return heads * (shape.head_dim * dtype_bytes(shape.dtype) + scale_bytes);
+}
 
 struct KvCache {
   KvShape shape = {};
@@ -153,6 +165,8 @@ struct RopeCacheArgs {
   int32_t layer = 0;
 };
 
+constexpr int32_t kTreeRowsMax = 64;
+
 struct AttentionArgs {
   Tensor q;    // [T, heads * head_dim] output dtype (the first columns of qkv)
   Tensor out;  // [T, heads * head_dim] input dtype
@@ -166,6 +180,12 @@ struct AttentionArgs {
       context_tokens;  // [S] host: tokens in the cache including this step's; the rows are the last ones
   std::span<const int32_t> block_tables;  // [S, blocks_stride] host
   int32_t blocks_stride = 0;
+  /// [T] host, or empty: all rows are in a line. Which row of its own sequence a row follows, counted from the
+  /// sequence's first; -1: it follows the context before the rows. Parents come before their children. A row sees that
+  /// context, its ancestors and itself, and its position is the number of tokens it sees less one: its result has the
+  /// bits that it has when only its ancestors were there, in a line. Rows of a sequence that branch are at most
+  /// kTreeRowsMax.
+  std::span<const int32_t> parents = {};
 };
 
 /// An id that a sequence has seen, for the penalties.

@@ -22,6 +22,7 @@ constexpr int64_t kStreamBytes = int64_t{8} << 20;
 constexpr int64_t kSampleTogether = 32768;
 
 Element element_of(DType dtype) {
+  if (dtype == DType::kF8E4m3) return Element::kF8;
   return dtype == DType::kF16 ? Element::kF16 : dtype == DType::kBf16 ? Element::kBf16 : Element::kF32;
 }
 
@@ -33,10 +34,6 @@ const PackedWeight& packed(const Weight* weight) {
 float* f32_data(const Tensor& tensor) {
   SERAPH_CPU_CHECK(tensor.dtype == DType::kF32, "this tensor is f32 on the CPU");
   return static_cast<float*>(tensor.data);
-}
-
-int64_t layer_bytes(const KvShape& shape) {
-  return int64_t{2} * shape.num_kv_heads * shape.block_tokens * shape.head_dim * dtype_bytes(shape.dtype);
 }
 
 }  // namespace
@@ -83,7 +80,7 @@ int64_t CpuBackend::memory_free_bytes() const { return memory_available_bytes();
 
 Buffer CpuBackend::allocate(int64_t bytes) { return allocate_memory(bytes); }
 
-int64_t CpuBackend::kv_block_bytes(const KvShape& shape) const { return shape.num_layers * layer_bytes(shape); }
+int64_t CpuBackend::kv_block_bytes(const KvShape& shape) const { return shape.num_layers * kv_layer_bytes(shape); }
 
 template <typename Range>
 void CpuBackend::split(int64_t count, int64_t unit, int64_t cost, const Range& range) {
@@ -202,9 +199,11 @@ KvView CpuBackend::kv_view(const KvCache& cache, int32_t layer) const {
   KvView kv;
   kv.storage = static_cast<char*>(cache.storage.data());
   kv.block_bytes = kv_block_bytes(shape);
-  kv.key_offset = layer * layer_bytes(shape);
-  kv.value_offset = kv.key_offset + layer_bytes(shape) / 2;
   kv.head_bytes = int64_t{shape.block_tokens} * shape.head_dim * dtype_bytes(shape.dtype);
+  kv.key_offset = layer * kv_layer_bytes(shape);
+  kv.value_offset = kv.key_offset + shape.num_kv_heads * kv.head_bytes;
+  kv.key_scale_offset = kv.value_offset + shape.num_kv_heads * kv.head_bytes;
+  kv.value_scale_offset = kv.key_scale_offset + int64_t{2} * shape.num_kv_heads * shape.block_tokens;
   kv.block_tokens = shape.block_tokens;
   kv.group = shape.block_tokens % 16 == 0 ? 16 : 8;
   kv.num_kv_heads = shape.num_kv_heads;
@@ -235,6 +234,39 @@ void CpuBackend::rope_cache_write(const RopeCacheArgs& args) {
         [&](int64_t begin, int64_t end) { kernels_.rope_cache_write(job, begin, end); });
 }
 
+void CpuBackend::add_tasks(const AttentionArgs& args, size_t sequence) {
+  const KvShape& shape = args.cache->shape;
+  const int32_t first_row = args.row_begin[sequence];
+  const int32_t rows = args.row_begin[sequence + 1] - first_row;
+  const int32_t before = args.context_tokens[sequence] - rows;
+  SERAPH_CPU_CHECK(rows >= 0 && before >= 0, "a step's rows are the last of their context");
+  SERAPH_CPU_CHECK(args.context_tokens[sequence] <= int64_t{args.blocks_stride} * shape.block_tokens,
+                   "blocks cover the context");
+  bool branches = false;
+  for (int32_t i = 0; i < rows && !args.parents.empty(); ++i) {
+    const int32_t parent = args.parents[static_cast<size_t>(first_row + i)];
+    SERAPH_CPU_CHECK(parent >= -1 && parent < i, "parents come before their children");
+    branches = branches || parent != i - 1;
+  }
+  uint64_t* paths = branches ? paths_.data() + first_row : nullptr;
+  SERAPH_CPU_CHECK(!branches || rows <= kTreeRowsMax, "a tree has at most kTreeRowsMax rows");
+  for (int32_t i = 0; i < rows && branches; ++i) {
+    const int32_t parent = args.parents[static_cast<size_t>(first_row + i)];
+    paths[i] = (parent < 0 ? 0 : paths[parent]) | uint64_t{1} << i;
+  }
+  const int32_t queries_max = kAttentionRowsMax / (args.num_heads / shape.num_kv_heads);
+  for (int32_t q = 0; q < rows; q += queries_max) {
+    for (int32_t h = 0; h < shape.num_kv_heads; ++h) {
+      tasks_.push_back({.row = first_row + q,
+                        .num_queries = std::min(queries_max, rows - q),
+                        .position = branches ? before : before + q,
+                        .paths = branches ? paths + q : nullptr,
+                        .kv_head = h,
+                        .blocks = args.block_tables.data() + static_cast<int64_t>(sequence) * args.blocks_stride});
+    }
+  }
+}
+
 void CpuBackend::attention(const AttentionArgs& args) {
   AttentionJob job;
   job.q = f32_data(args.q);
@@ -248,22 +280,14 @@ void CpuBackend::attention(const AttentionArgs& args) {
   job.window = args.window;
   const int32_t group = args.num_heads / job.kv.num_kv_heads;
   SERAPH_CPU_CHECK(group * job.kv.num_kv_heads == args.num_heads && group <= kAttentionRowsMax, "supports() was asked");
-  const int32_t queries_max = kAttentionRowsMax / group;
+  SERAPH_CPU_CHECK(args.parents.empty() || args.parents.size() == static_cast<size_t>(args.q.rows),
+                   "every row has a parent, or none has");
   tasks_.clear();
+  paths_.resize(args.parents.size());
   int64_t work = 0;
   for (size_t s = 0; s < args.context_tokens.size(); ++s) {
-    const int32_t rows = args.row_begin[s + 1] - args.row_begin[s];
-    const int32_t position = args.context_tokens[s] - rows;
-    SERAPH_CPU_CHECK(rows >= 0 && position >= 0, "a step's rows are the last of their context");
-    SERAPH_CPU_CHECK(args.context_tokens[s] <= int64_t{args.blocks_stride} * job.kv.block_tokens,
-                     "blocks cover the context");
-    work += int64_t{rows} * args.context_tokens[s] * args.q.cols;
-    for (int32_t q = 0; q < rows; q += queries_max) {
-      for (int32_t h = 0; h < job.kv.num_kv_heads; ++h) {
-        tasks_.push_back({args.row_begin[s] + q, std::min(queries_max, rows - q), position + q, h,
-                          args.block_tables.data() + static_cast<int64_t>(s) * args.blocks_stride});
-      }
-    }
+    add_tasks(args, s);
+    work += int64_t{args.row_begin[s + 1] - args.row_begin[s]} * args.context_tokens[s] * args.q.cols;
   }
   const auto run_task = [&](int64_t i, int32_t thread) {
     kernels_.attention(job, tasks_[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)].data());

@@ -40,6 +40,8 @@ class CpuBackend final : public Backend {
 
  private:
   KvView kv_view(const KvCache& cache, int32_t layer) const;
+  /// Cuts the rows of a sequence into attention tasks.
+  void add_tasks(const AttentionArgs& args, size_t sequence);
   void fill(PackedWeight& weight, const HostMatrix& part, int64_t row_begin);
   /// range(begin, end) over [0, count) in pieces of whole `unit`s. `cost` is the whole work in bytes touched
   /// or multiply-adds / 16, about a nanosecond for 16: little work stays on the calling thread.
@@ -51,6 +53,7 @@ class CpuBackend final : public Backend {
   std::vector<Sampler> samplers_;     // one per thread
   std::vector<Buffer> scratch_;       // one per thread, for attention
   std::vector<AttentionTask> tasks_;  // reused by attention()
+  std::vector<uint64_t> paths_;       // of the rows of a step that branch, see AttentionTask::paths
 };
 
 }  // namespace seraph::cpu

@@ -11,7 +11,7 @@
 
 namespace seraph::cpu {
 
-enum class Element : uint8_t { kF32, kF16, kBf16 };
+enum class Element : uint8_t { kF32, kF16, kBf16, kF8 };  // kF8: e4m3, keys and values only
 
 /// Rows of a weight panel: 16 outputs lie side by side, so that one vector holds one k of all of them.
 /// f32 and f16 panels are [K][16]; bf16 panels are [ceil(K/2)][16][2], the order of vdpbf16ps.
@@ -61,13 +61,15 @@ struct NormJob {
 
 /// Where keys and values of one layer lie. A block is block_bytes long; inside it, for each KV head,
 /// keys are [block_tokens/group][head_dim][group] (so that one vector holds one dimension of `group`
-/// tokens) and values are [block_tokens][head_dim].
+/// tokens) and values are [block_tokens][head_dim]. Scales of kF8 are bf16, [block_tokens] for each head.
 struct KvView {
   char* storage = nullptr;
   int64_t block_bytes = 0;
   int64_t key_offset = 0;    // of this layer inside a block
   int64_t value_offset = 0;  // of this layer inside a block
-  int64_t head_bytes = 0;    // block_tokens * head_dim elements
+  int64_t key_scale_offset = 0;
+  int64_t value_scale_offset = 0;
+  int64_t head_bytes = 0;  // block_tokens * head_dim elements
   int32_t block_tokens = 0;
   int32_t group = 0;  // 16, or 8 when block_tokens is no multiple of 16
   int32_t num_kv_heads = 0;
@@ -109,7 +111,10 @@ struct AttentionJob {
 struct AttentionTask {
   int64_t row = 0;          // first row of q and out
   int32_t num_queries = 0;  // num_queries * (num_heads / num_kv_heads) <= kAttentionRowsMax
-  int32_t position = 0;     // of the first query
+  int32_t position = 0;     // of the first query; of a tree: tokens before the sequence's rows
+  /// Null: the queries are in a line. Else for each query the rows of its sequence that it sees, a bit each: the n-th
+  /// of them has position `position` + n and lies at slot `position` + its bit.
+  const uint64_t* paths = nullptr;
   int32_t kv_head = 0;
   const int32_t* blocks = nullptr;  // block table of the sequence
 };

@@ -46,28 +46,81 @@ inline AttentionScratch divide_scratch(void* memory, int64_t dim) {
   return scratch;
 }
 
+/// Sixteen elements of keys or values, only the first n of them touched.
+inline F32 load_kv(const KvView& kv, const char* p, int64_t index, int64_t n) {
+  if (kv.type != Element::kF8) return load_any_first(p, index, kv.type, n);
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(p) + index;
+  if (n >= 16) return widen_f8(bytes);
+  uint8_t buffer[16] = {};
+  for (int64_t i = 0; i < n; ++i) buffer[i] = bytes[i];
+  return widen_f8(buffer);
+}
+
+/// The scales of `group` tokens of a head from `token` on (ones where there are none), a lane each.
+inline F32 load_scales(const KvView& kv, char* block, int64_t offset, int64_t head, int64_t token) {
+  if (kv.type != Element::kF8) return splat(1.0F);
+  return load_any_first(kv_scale(kv, block, offset, head, token), 0, Element::kBf16, kv.group);
+}
+
+/// The value of the token at `slot` (of the sequence) to row `at` of the chunk.
+inline void load_value(const KvView& kv, const AttentionTask& task, const AttentionScratch& scratch, int64_t slot,
+                       int64_t at) {
+  const int64_t dim = kv.head_dim;
+  char* block = kv_block(kv, task.blocks[slot / kv.block_tokens]);
+  const char* values = block + kv.value_offset + task.kv_head * kv.head_bytes;
+  const int64_t token = slot % kv.block_tokens;
+  float* out = scratch.values + at * padded_dim(dim);
+  for (int64_t d = 0; d < dim; d += 16) store(out + d, load_kv(kv, values, token * dim + d, dim - d));
+  if (kv.type != Element::kF8) return;
+  const F32 scale = splat(f8_scale_value(*kv_scale(kv, block, kv.value_scale_offset, task.kv_head, token)));
+  for (int64_t d = 0; d < dim; d += 16) store(out + d, mul(load(out + d), scale));
+}
+
 /// Widens tokens [begin, end) of the chunk that starts at `chunk`; lanes outside stay what they were.
 inline void load_chunk(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
                        int64_t chunk, int64_t begin, int64_t end) {
   const KvView& kv = job.kv;
   const int64_t dim = kv.head_dim;
-  const int64_t stride = padded_dim(dim);
   for (int64_t token = begin / kv.group * kv.group; token < end; token += kv.group) {
-    const char* block = kv_block(kv, task.blocks[token / kv.block_tokens]);
+    char* block = kv_block(kv, task.blocks[token / kv.block_tokens]);
     const char* keys = block + kv.key_offset + task.kv_head * kv.head_bytes;
     const int64_t first = token % kv.block_tokens * dim;
+    const F32 scales = load_scales(kv, block, kv.key_scale_offset, task.kv_head, token % kv.block_tokens);
     for (int64_t d = 0; d < dim; ++d) {
-      const F32 key = load_any_first(keys, first + d * kv.group, kv.type, kv.group);
-      store_first(scratch.keys + d * kAttentionChunk + token - chunk, key, kv.group);
+      const F32 key = load_kv(kv, keys, first + d * kv.group, kv.group);
+      const F32 scaled = kv.type == Element::kF8 ? mul(key, scales) : key;
+      store_first(scratch.keys + d * kAttentionChunk + token - chunk, scaled, kv.group);
     }
   }
-  for (int64_t token = begin; token < end; ++token) {
-    const char* block = kv_block(kv, task.blocks[token / kv.block_tokens]);
-    const char* values = block + kv.value_offset + task.kv_head * kv.head_bytes;
-    const int64_t first = token % kv.block_tokens * dim;
-    for (int64_t d = 0; d < dim; d += 16) {
-      store(scratch.values + (token - chunk) * stride + d, load_any_first(values, first + d, kv.type, dim - d));
-    }
+  for (int64_t token = begin; token < end; ++token) load_value(kv, task, scratch, token, token - chunk);
+}
+
+/// The key of the token at `slot` (of the sequence) to lane `lane` of the chunk.
+inline void load_key(const KvView& kv, const AttentionTask& task, const AttentionScratch& scratch, int64_t slot,
+                     int64_t lane) {
+  const int64_t dim = kv.head_dim;
+  const int64_t token = slot % kv.block_tokens;
+  char* block = kv_block(kv, task.blocks[slot / kv.block_tokens]);
+  const char* keys = block + kv.key_offset + task.kv_head * kv.head_bytes;
+  const int64_t first = token / kv.group * kv.group * dim;
+  const F32 scales = load_scales(kv, block, kv.key_scale_offset, task.kv_head, token / kv.group * kv.group);
+  for (int64_t d = 0; d < dim; ++d) {
+    const F32 key = load_kv(kv, keys, first + d * kv.group, kv.group);
+    alignas(64) float all[16];
+    store(all, kv.type == Element::kF8 ? mul(key, scales) : key);
+    scratch.keys[d * kAttentionChunk + lane] = all[token % kv.group];
+  }
+}
+
+/// Positions of a path from `position` on that lie in the chunk, up to `end`; `path` has a bit for each.
+inline void load_path(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
+                      uint64_t path, int64_t chunk, int64_t end) {
+  int64_t token = task.position;
+  for (uint64_t rest = path; rest != 0 && token < end; rest &= rest - 1, ++token) {
+    if (token < chunk) continue;
+    const int64_t slot = task.position + __builtin_ctzll(rest);
+    load_key(job.kv, task, scratch, slot, token - chunk);
+    load_value(job.kv, task, scratch, slot, token - chunk);
   }
 }
 
@@ -186,29 +239,51 @@ inline void value_rows(const AttentionScratch& scratch, int64_t stride, int64_t 
   for (; d < stride; d += 16) value_tile<R, 1>(scratch, stride, row, d, begin, end);
 }
 
-/// All rows of the task against tokens [begin, end) of the chunk at `chunk`.
+/// Where a query of the task stands.
+inline int64_t position_of(const AttentionTask& task, int64_t query) {
+  return task.paths == nullptr ? task.position + query : task.position + __builtin_popcountll(task.paths[query]) - 1;
+}
+
+/// Rows [row_begin, row_end) of the task against tokens [begin, end) of the loaded chunk at `chunk`.
 inline void attend_chunk(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
-                         int64_t rows, int64_t chunk, int64_t begin, int64_t end) {
-  load_chunk(job, task, scratch, chunk, begin, end);
+                         int64_t row_begin, int64_t row_end, int64_t chunk, int64_t begin, int64_t end) {
   const int64_t dim = job.kv.head_dim;
   const int64_t stride = padded_dim(dim);
   const int64_t group = job.num_heads / job.kv.num_kv_heads;
-  int64_t row = 0;
-  for (; row + kAttentionTileRows <= rows; row += kAttentionTileRows) {
+  int64_t row = row_begin;
+  for (; row + kAttentionTileRows <= row_end; row += kAttentionTileRows) {
     score_rows<kAttentionTileRows>(scratch, dim, row);
   }
-  for (; row < rows; ++row) score_rows<1>(scratch, dim, row);
-  for (row = 0; row < rows; ++row) {
-    const Visible seen = visible(job, task.position + row / group);
+  for (; row < row_end; ++row) score_rows<1>(scratch, dim, row);
+  for (row = row_begin; row < row_end; ++row) {
+    const Visible seen = visible(job, position_of(task, row / group));
     const int64_t from = seen.begin > chunk ? seen.begin - chunk : 0;
     const int64_t to = seen.end - chunk < kAttentionChunk ? seen.end - chunk : kAttentionChunk;
     soften_row(scratch, row, from, to);
   }
-  row = 0;
-  for (; row + kAttentionTileRows <= rows; row += kAttentionTileRows) {
+  row = row_begin;
+  for (; row + kAttentionTileRows <= row_end; row += kAttentionTileRows) {
     value_rows<kAttentionTileRows>(scratch, stride, row, begin - chunk, end - chunk);
   }
-  for (; row < rows; ++row) value_rows<1>(scratch, stride, row, begin - chunk, end - chunk);
+  for (; row < row_end; ++row) value_rows<1>(scratch, stride, row, begin - chunk, end - chunk);
+}
+
+/// The chunks that hold a tree: each query has its own tokens at the positions behind the context.
+inline void attend_paths(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
+                         int64_t first_chunk) {
+  const int64_t group = job.num_heads / job.kv.num_kv_heads;
+  for (int64_t query = 0; query < task.num_queries; ++query) {
+    const Visible seen = visible(job, position_of(task, query));
+    for (int64_t chunk = first_chunk; chunk < seen.end; chunk += kAttentionChunk) {
+      const int64_t begin = seen.begin > chunk ? seen.begin : chunk;
+      const int64_t end = chunk + kAttentionChunk < seen.end ? chunk + kAttentionChunk : seen.end;
+      if (begin >= end) continue;
+      const int64_t shared_end = task.position < end ? task.position : end;
+      if (begin < shared_end) load_chunk(job, task, scratch, chunk, begin, shared_end);
+      load_path(job, task, scratch, task.paths[query], chunk, end);
+      attend_chunk(job, task, scratch, query * group, (query + 1) * group, chunk, begin, end);
+    }
+  }
 }
 
 void attention(const AttentionJob& job, const AttentionTask& task, void* memory) {
@@ -227,11 +302,16 @@ void attention(const AttentionJob& job, const AttentionTask& task, void* memory)
     scratch.sum[row] = 0.0F;
   }
   const int64_t begin = visible(job, task.position).begin;
-  const int64_t end = task.position + task.num_queries;
+  const bool tree = task.paths != nullptr;
+  // Whole chunks of context are shared by the queries of a tree as by those of a line.
+  const int64_t end = tree ? task.position / kAttentionChunk * kAttentionChunk : task.position + task.num_queries;
   for (int64_t chunk = begin / kAttentionChunk * kAttentionChunk; chunk < end; chunk += kAttentionChunk) {
+    const int64_t chunk_begin = begin > chunk ? begin : chunk;
     const int64_t chunk_end = chunk + kAttentionChunk < end ? chunk + kAttentionChunk : end;
-    attend_chunk(job, task, scratch, rows, chunk, begin > chunk ? begin : chunk, chunk_end);
+    load_chunk(job, task, scratch, chunk, chunk_begin, chunk_end);
+    attend_chunk(job, task, scratch, 0, rows, chunk, chunk_begin, chunk_end);
   }
+  if (tree) attend_paths(job, task, scratch, end);
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t at = (task.row + row / group) * job.out_stride + (task.kv_head * group + row % group) * dim;
     const F32 scale = splat(1.0F / scratch.sum[row]);

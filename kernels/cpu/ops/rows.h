@@ -20,7 +20,7 @@ inline float weight_at(const EmbedJob& job, const char* panel, int64_t lane, int
       return reinterpret_cast<const float*>(panel)[k * 16 + lane];
     case Element::kF16:
       return widen_one(reinterpret_cast<const uint16_t*>(panel)[k * 16 + lane], Element::kF16);
-    case Element::kBf16:
+    default:
       break;
   }
   const uint32_t bits = static_cast<uint32_t>(reinterpret_cast<const uint16_t*>(panel)[(k / 2 * 16 + lane) * 2 + k % 2])
@@ -92,17 +92,17 @@ inline void rotate_head(float* head, const RopeJob& job, const float* norm, cons
 
 inline char* kv_block(const KvView& kv, int64_t block) { return kv.storage + block * kv.block_bytes; }
 
-/// Scatters a key into its block's [dim][group] order, copies a value.
-inline void write_key_value(const KvView& kv, int64_t slot, int64_t head, const float* key, const float* value) {
-  char* block = kv_block(kv, slot / kv.block_tokens);
-  const int64_t token = slot % kv.block_tokens;
-  char* keys = block + kv.key_offset + head * kv.head_bytes;
-  char* values = block + kv.value_offset + head * kv.head_bytes;
+/// Where a head's scale of a token lies.
+inline uint16_t* kv_scale(const KvView& kv, char* block, int64_t offset, int64_t head, int64_t token) {
+  return reinterpret_cast<uint16_t*>(block + offset) + head * kv.block_tokens + token;
+}
+
+/// Scatters a vector into its block's [dim][group] order.
+inline void write_key(const KvView& kv, char* keys, int64_t token, const float* key) {
   const int64_t dim = kv.head_dim;
   const int64_t first = token / kv.group * kv.group * dim + token % kv.group;
   for (int64_t i = 0; i < dim; i += 16) {
     const int64_t n = dim - i < 16 ? dim - i : 16;
-    store_any_first(values, token * dim + i, kv.type, load_first(value + i, n), n);
     alignas(64) float wide[16];
     alignas(64) uint16_t bits[16];
     if (kv.type == Element::kF32) {
@@ -112,6 +112,39 @@ inline void write_key_value(const KvView& kv, int64_t slot, int64_t head, const 
       narrow(bits, load_first(key + i, n), kv.type);
       for (int64_t j = 0; j < n; ++j) reinterpret_cast<uint16_t*>(keys)[first + (i + j) * kv.group] = bits[j];
     }
+  }
+}
+
+/// Writes x as e4m3, `step` bytes apart; returns the bits of its bf16 scale.
+inline uint16_t write_f8(uint8_t* out, int64_t step, const float* x, int64_t dim) {
+  float largest = 0.0F;
+  for (int64_t i = 0; i < dim; ++i) {
+    const float magnitude = __builtin_fabsf(x[i]);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const uint16_t scale = f8_scale(largest);
+  const float inverse = scale == 0 ? 0.0F : 1.0F / f8_scale_value(scale);
+  for (int64_t i = 0; i < dim; ++i) out[i * step] = f8_from_float(x[i] * inverse);
+  return scale;
+}
+
+inline void write_key_value(const KvView& kv, int64_t slot, int64_t head, const float* key, const float* value) {
+  char* block = kv_block(kv, slot / kv.block_tokens);
+  const int64_t token = slot % kv.block_tokens;
+  char* keys = block + kv.key_offset + head * kv.head_bytes;
+  char* values = block + kv.value_offset + head * kv.head_bytes;
+  const int64_t dim = kv.head_dim;
+  if (kv.type == Element::kF8) {
+    uint8_t* first_key = reinterpret_cast<uint8_t*>(keys) + token / kv.group * kv.group * dim + token % kv.group;
+    *kv_scale(kv, block, kv.key_scale_offset, head, token) = write_f8(first_key, kv.group, key, dim);
+    uint8_t* first_value = reinterpret_cast<uint8_t*>(values) + token * dim;
+    *kv_scale(kv, block, kv.value_scale_offset, head, token) = write_f8(first_value, 1, value, dim);
+    return;
+  }
+  write_key(kv, keys, token, key);
+  for (int64_t i = 0; i < dim; i += 16) {
+    const int64_t n = dim - i < 16 ? dim - i : 16;
+    store_any_first(values, token * dim + i, kv.type, load_first(value + i, n), n);
   }
 }
 

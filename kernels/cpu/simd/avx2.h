@@ -90,6 +90,17 @@ inline F32 widen_f16(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
 }
+/// e4m3: placed as a float with a small exponent, then scaled, which is exact for subnormals too.
+inline __m256 widen_f8(__m128i bytes) {
+  const __m256i x = _mm256_cvtepu8_epi32(bytes);
+  const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x80)), 24);
+  const __m256i magnitude = _mm256_slli_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x7F)), 20);
+  return _mm256_mul_ps(_mm256_castsi256_ps(_mm256_or_si256(sign, magnitude)), _mm256_set1_ps(0x1p120F));
+}
+inline F32 widen_f8(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {widen_f8(bytes), widen_f8(_mm_srli_si128(bytes, 8))};
+}
 inline __m256i load_bits(const void* p, int64_t index) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p) + index);
 }

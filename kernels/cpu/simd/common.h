@@ -94,4 +94,35 @@ inline void store_any_first(void* p, int64_t index, Element type, F32 x, int64_t
   for (int64_t i = 0; i < n; ++i) static_cast<uint16_t*>(p)[index + i] = buffer[i];
 }
 
+inline uint32_t float_bits(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, 4);
+  return bits;
+}
+inline float bits_float(uint32_t bits) {
+  float x;
+  __builtin_memcpy(&x, &bits, 4);
+  return x;
+}
+
+/// The bf16 scale of keys or values with this largest magnitude: that / 448, rounded up so that nothing saturates.
+inline uint16_t f8_scale(float largest) {
+  const float bounded = largest < 3.0e38F ? largest : 3.0e38F;
+  return static_cast<uint16_t>((float_bits(bounded / 448.0F) + 0xFFFFU) >> 16);
+}
+inline float f8_scale_value(uint16_t scale) { return bits_float(static_cast<uint32_t>(scale) << 16); }
+
+/// e4m3, rounded to nearest even, saturated to 448; a NaN becomes 480.
+inline uint8_t f8_from_float(float x) {
+  const uint32_t sign = float_bits(x) >> 24 & 0x80U;
+  const uint32_t magnitude = float_bits(x) & 0x7FFFFFFFU;
+  if (magnitude > 0x7F800000U) return static_cast<uint8_t>(0x7F);
+  if (magnitude >= 0x43E00000U) return static_cast<uint8_t>(sign | 0x7EU);
+  if (magnitude < 0x3C800000U) {
+    // Below 2^-6 the step is 2^-9: adding 2^14 puts it at the end of the mantissa, where the FPU rounds.
+    return static_cast<uint8_t>(sign | (float_bits(bits_float(magnitude) + 16384.0F) - 0x46800000U));
+  }
+  return static_cast<uint8_t>(sign | (magnitude - 0x3C000000U + 0x7FFFFU + (magnitude >> 20 & 1U)) >> 20);
+}
+
 }  // namespace seraph::cpu::SERAPH_ISA

@@ -25,10 +25,33 @@ const Case kCases[] = {
     {4, 1, 128, 128, 16, 0, 300, DType::kF32, true}, {2, 1, 256, 256, 32, 20, 130, DType::kBf16, true},
     {3, 3, 20, 20, 24, 0, 66, DType::kF32, false},   {6, 2, 64, 32, 16, 64, 200, DType::kBf16, true},
     {5, 1, 16, 16, 16, 1, 40, DType::kF32, false},   {1, 1, 8, 8, 8, 0, 17, DType::kF16, false},
+    {7, 1, 64, 64, 16, 0, 97, DType::kF8E4m3, true}, {4, 2, 100, 40, 8, 30, 70, DType::kF8E4m3, false},
 };
 
 constexpr float kEps = 1e-5F;
 constexpr int32_t kLayers = 2;
+
+/// What a cache of e4m3 makes of a head: by search among all of its numbers, with the scale of the contract.
+std::vector<double> quantised(const std::vector<double>& x) {
+  double largest = 0.0;
+  for (const double value : x) largest = std::max(largest, std::fabs(value));
+  double scale = std::ldexp(1.0, -126);
+  const auto bits = static_cast<uint32_t>(std::bit_cast<uint32_t>(static_cast<float>(largest / 448.0)) >> 16);
+  for (uint32_t step = 0; step < 2 && scale * 448.0 < largest; ++step)
+    scale = std::bit_cast<float>((bits + step) << 16);
+  std::vector<double> out;
+  for (const double value : x) {
+    double best = 0.0;
+    for (int32_t code = 0; code < 127; ++code) {
+      const double magnitude = code < 8 ? code * 0x1p-9 : (8 + code % 8) * std::ldexp(1.0, code / 8 - 10);
+      for (const double y : {magnitude * scale, -magnitude * scale}) {
+        if (std::fabs(y - value) < std::fabs(best - value)) best = y;
+      }
+    }
+    out.push_back(best);
+  }
+  return out;
+}
 
 /// One sequence whose blocks lie in shuffled order behind blocks full of NaN.
 class Sequence {
@@ -92,26 +115,28 @@ class Sequence {
   Array output() const { return {test_.tokens, test_.heads * test_.head_dim, DType::kF32, 9}; }
 
   /// Head `head` (of q, then k, then v) of a token as the cache or the query has it.
-  std::vector<double> vector_of(int32_t token, int32_t head) const {
+  std::vector<double> vector_of(int32_t token, int32_t head, bool quantises = true) const {
     const float* x = qkv_.data() + token * cols_ + head * test_.head_dim;
     std::vector<double> v(x, x + test_.head_dim);
     const bool is_q = head < test_.heads;
     const bool is_v = head >= test_.heads + test_.kv_heads;
     if (!is_v) rotate(v, token, is_q ? q_norm_ : k_norm_);
+    if (!is_q && test_.kv == DType::kF8E4m3) return quantises ? quantised(v) : v;
     if (!is_q) {
       for (double& value : v) value = rounded(static_cast<float>(value), test_.kv);
     }
     return v;
   }
 
-  std::vector<double> expected(int32_t token, int32_t head) const {
+  /// With the keys and values that the cache holds, or as they were before it rounded them.
+  std::vector<double> expected(int32_t token, int32_t head, bool quantises = true) const {
     const int32_t kv_head = head / (test_.heads / test_.kv_heads);
     const std::vector<double> q = vector_of(token, head);
     const int32_t first = test_.window > 0 ? std::max(0, token - test_.window + 1) : 0;
     std::vector<double> weights;
     double largest = -1e300;
     for (int32_t t = first; t <= token; ++t) {
-      const std::vector<double> k = vector_of(t, test_.heads + kv_head);
+      const std::vector<double> k = vector_of(t, test_.heads + kv_head, quantises);
       double score = 0.0;
       for (size_t i = 0; i < q.size(); ++i) score += q[i] * k[i];
       weights.push_back(score * 0.3);
@@ -121,7 +146,7 @@ class Sequence {
     double sum = 0.0;
     for (int32_t t = first; t <= token; ++t) {
       const double weight = std::exp(weights[static_cast<size_t>(t - first)] - largest);
-      const std::vector<double> v = vector_of(t, test_.heads + test_.kv_heads + kv_head);
+      const std::vector<double> v = vector_of(t, test_.heads + test_.kv_heads + kv_head, quantises);
       for (size_t i = 0; i < q.size(); ++i) out[i] += weight * v[i];
       sum += weight;
     }
@@ -176,6 +201,29 @@ TEST(Attention, agrees_with_plain_softmax_attention) {
         }
       }
     }
+  }
+}
+
+TEST(Attention, e4m3_keys_and_values_cost_a_bounded_error) {
+  const auto backend = make_backend("");
+  for (const Case& c : kCases) {
+    if (c.kv != DType::kF8E4m3) continue;
+    Sequence sequence(c, *backend);
+    Array out = sequence.output();
+    sequence.step(0, c.tokens, out);
+    double error = 0.0;
+    double size = 0.0;
+    for (int32_t t = 0; t < c.tokens; t += 7) {
+      const std::vector<double> exact = sequence.expected(t, 0, false);
+      for (size_t i = 0; i < exact.size(); ++i) {
+        const double difference = out.get(t, static_cast<int64_t>(i)) - exact[i];
+        error += difference * difference;
+        size += exact[i] * exact[i];
+      }
+    }
+    // An e4m3 number is off by 1/16 at most, by 1/40 on average; the scores' errors come on top.
+    EXPECT_LT(std::sqrt(error / size), 0.08) << "head_dim " << c.head_dim;
+    EXPECT_GT(std::sqrt(error / size), 0.001) << "head_dim " << c.head_dim;
   }
 }
 
@@ -266,6 +314,12 @@ TEST(Attention, what_cannot_run_is_refused_in_a_sentence) {
   EXPECT_NE(backend->supports({1, 2, 64, 12, DType::kF32}, 14), "");
   EXPECT_NE(backend->supports({1, 2, 1024, 16, DType::kF32}, 14), "");
   EXPECT_NE(backend->supports({1, 4, 64, 16, DType::kF32}, 14), "");
+}
+
+TEST(KvBlocks, a_block_of_e4m3_holds_a_scale_for_each_token_and_head) {
+  const auto backend = make_backend("");
+  EXPECT_EQ(backend->kv_block_bytes({3, 2, 64, 16, DType::kF8E4m3}), 3 * 2 * 2 * 16 * (64 + 2));
+  EXPECT_EQ(backend->supports({1, 2, 64, 16, DType::kF8E4m3}, 14), "");
 }
 
 TEST(KvBlocks, a_copied_block_is_the_same_block) {
