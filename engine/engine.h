@@ -19,8 +19,9 @@ enum class LoadFormat { kAuto, kDummy };  // kDummy: random weights of the confi
 /// What the option table decided. Zero or -1 means "choose": the chosen value is in EngineInfo.
 struct EngineOptions {
   std::string model_dir;
-  std::string device = "auto";  // auto | cpu
-  std::string dtype = "auto";   // auto (the checkpoint's) | float32 | bfloat16 | float16
+  std::string device = "auto";          // auto | cpu
+  std::string dtype = "auto";           // auto (the checkpoint's) | float32 | bfloat16 | float16
+  std::string kv_cache_dtype = "auto";  // auto (the device's choice for dtype) | fp8 | fp8_e4m3
   LoadFormat load_format = LoadFormat::kAuto;
   bool read_ahead = true;              // ask the kernel to read weight files ahead
   uint64_t seed = 0;                   // of dummy weights
@@ -40,10 +41,11 @@ struct EngineOptions {
 
 /// What came out of loading; constant afterwards.
 struct EngineInfo {
-  std::string model_type;  // config.json's
-  std::string device;      // "cpu (AVX-512 with BF16, 2 threads)"
-  std::string dtype;       // float32 | bfloat16 | float16
-  int32_t vocab_size = 0;  // rows of the head
+  std::string model_type;      // config.json's
+  std::string device;          // "cpu (AVX-512 with BF16, 2 threads)"
+  std::string dtype;           // float32 | bfloat16 | float16
+  std::string kv_cache_dtype;  // float32 | bfloat16 | float16 | fp8_e4m3
+  int32_t vocab_size = 0;      // rows of the head
   int32_t max_model_len = 0;
   int32_t max_num_seqs = 0;
   int32_t max_num_batched_tokens = 0;

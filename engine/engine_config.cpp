@@ -31,6 +31,8 @@ const char* dtype_name(DType dtype) {
       return "float16";
     case DType::kBf16:
       return "bfloat16";
+    case DType::kF8E4m3:
+      return "fp8_e4m3";
     default:
       return "float32";
   }
@@ -45,6 +47,13 @@ Result<DType> choose_dtype(const EngineOptions& options, DType stored) {
   if (options.dtype == "float") return DType::kF32;
   return Error{ErrorCode::kInvalidArgument, "dtype \"" + options.dtype + "\" does not exist",
                "use auto, float32, bfloat16 or float16", "dtype"};
+}
+
+Result<std::optional<DType>> choose_kv_dtype(const EngineOptions& options) {
+  if (options.kv_cache_dtype == "auto") return std::optional<DType>();
+  if (options.kv_cache_dtype == "fp8" || options.kv_cache_dtype == "fp8_e4m3") return std::optional(DType::kF8E4m3);
+  return Error{ErrorCode::kInvalidArgument, "kv_cache_dtype \"" + options.kv_cache_dtype + "\" is not offered",
+               "use auto, fp8 or fp8_e4m3", "kv_cache_dtype"};
 }
 
 Result<int32_t> choose_max_model_len(const EngineOptions& options, int32_t max_positions, bool rope_scaled) {

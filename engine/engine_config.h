@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/base/result.h"
 #include "engine/engine.h"
@@ -11,6 +12,8 @@ namespace seraph {
 
 /// --dtype: auto means the checkpoint's. kInvalidArgument names the values that exist.
 Result<DType> choose_dtype(const EngineOptions& options, DType stored);
+/// --kv-cache-dtype: the type of keys and values, or nothing when the device chooses it.
+Result<std::optional<DType>> choose_kv_dtype(const EngineOptions& options);
 const char* dtype_name(DType dtype);
 
 /// The context length. `max_positions` is the checkpoint's and already counts rope scaling. An explicit value may

@@ -88,6 +88,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(GenerationDefaults generation, read_generation_defaults(options.model_dir));
 
   SERAPH_ASSIGN_OR_RETURN(const DType compute, choose_dtype(options, spec.stored_dtype));
+  SERAPH_ASSIGN_OR_RETURN(const std::optional<DType> kv, choose_kv_dtype(options));
   SERAPH_ASSIGN_OR_RETURN(info.max_model_len, choose_max_model_len(options, spec.max_positions,
                                                                    spec.rope.scaling != RopeSpec::Scaling::kNone));
   if (info.max_model_len > spec.max_positions) {
@@ -110,6 +111,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
                                                         .spec = spec,
                                                         .backend = model.backend.get(),
                                                         .compute = compute,
+                                                        .kv = kv,
                                                         .dummy_weights = dummy,
                                                         .seed = options.seed,
                                                         .rows_max = step.max_num_batched_tokens,
@@ -120,6 +122,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
 
   SERAPH_ASSIGN_OR_RETURN(KvCache cache, make_cache(options, model));
   info.num_kv_blocks = cache.num_blocks;
+  info.kv_cache_dtype = dtype_name(cache.shape.dtype);
   info.kv_bytes = cache.storage.bytes();
   fill_limits(options, step, model);
   model.limits.eos_ids = generation.eos_token_ids;

@@ -228,9 +228,9 @@ void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const 
   single(out, "vllm:gpu_prefix_cache_hit_rate", "gauge", "Prefix cache hit rate.", hit_rate);
   family(out, "vllm:cache_config_info", "gauge", "Information of the LLMEngine CacheConfig");
   sample(out, "vllm:cache_config_info", 1,
-         "block_size=\"" + std::to_string(info_.block_tokens) + "\",cache_dtype=\"auto\",enable_prefix_caching=\"" +
-             (info_.prefix_caching ? "True" : "False") + "\",num_gpu_blocks=\"" + std::to_string(info_.num_kv_blocks) +
-             "\",num_cpu_blocks=\"0\"");
+         "block_size=\"" + std::to_string(info_.block_tokens) + "\",cache_dtype=\"" + info_.kv_cache_dtype +
+             "\",enable_prefix_caching=\"" + (info_.prefix_caching ? "True" : "False") + "\",num_gpu_blocks=\"" +
+             std::to_string(info_.num_kv_blocks) + "\",num_cpu_blocks=\"0\"");
   single(out, "seraph:kv_blocks_total", "gauge", "KV blocks of the cache.", real(stats.kv_blocks_total));
   single(out, "seraph:kv_blocks_held", "gauge", "KV blocks that a sequence references.", real(stats.kv_blocks_held));
   single(out, "seraph:kv_blocks_cached", "gauge", "Unreferenced KV blocks that the prefix cache can find.",

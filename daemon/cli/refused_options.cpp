@@ -42,8 +42,6 @@ constexpr OptionRow kRefused[] = {
     refused("speculative-config", T::kString, "", "draft models are not offered; --use-lookahead needs none.", "-sc"),
     refused("spec-model", T::kString, "", "draft models are not offered; --use-lookahead needs none."),
     refused("spec-method", T::kString, "ngram", "draft models are not offered; --use-lookahead needs none."),
-    refused("kv-cache-dtype", T::kString, "auto",
-            "keys and values are kept in the type that the device chooses for --dtype."),
     refused("rope-scaling", T::kJson, "", "the rotary scaling is the one of config.json; change it there."),
     refused("rope-theta", T::kFloat, "", "the rotary base is the one of config.json; change it there."),
     refused("hf-overrides", T::kJson, "", "overriding config.json is not offered; change the file."),

@@ -60,6 +60,7 @@ EngineOptions engine_options(const Settings& settings, const std::string& model_
   options.device = settings.text("device");
   const std::string& dtype = settings.text("dtype");
   options.dtype = dtype == "half" ? "float16" : dtype == "float" ? "float32" : dtype;
+  options.kv_cache_dtype = settings.text("kv-cache-dtype");
   options.load_format = settings.text("load-format") == "dummy" ? LoadFormat::kDummy : LoadFormat::kAuto;
   options.read_ahead = !settings.flag("disable-mem-cache");
   options.seed = static_cast<uint64_t>(settings.number("seed"));

@@ -24,6 +24,7 @@ class PlainDecoder final : public Decoder {
       : spec_(args.spec),
         backend_(*args.backend),
         types_(args.backend->activation_types(args.compute)),
+        kv_(args.kv.value_or(types_.kv)),
         rows_max_(args.rows_max),
         logit_rows_max_(args.logit_rows_max),
         rope_(args.spec.rope) {}
@@ -36,7 +37,7 @@ class PlainDecoder final : public Decoder {
                    .num_kv_heads = spec_.num_kv_heads,
                    .head_dim = spec_.head_dim,
                    .block_tokens = block_tokens,
-                   .dtype = types_.kv};
+                   .dtype = kv_};
   }
   int64_t weight_bytes() const override { return weights_.bytes; }
   int64_t activation_bytes() const override { return activation_bytes_; }
@@ -57,6 +58,7 @@ class PlainDecoder final : public Decoder {
   const DecoderSpec spec_;
   Backend& backend_;
   const ActivationTypes types_;
+  const DType kv_;
   const int32_t rows_max_;
   const int32_t logit_rows_max_;
   DecoderWeights weights_;  // constant after load()

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "engine/base/result.h"
 #include "engine/checkpoint/checkpoint.h"
@@ -24,6 +25,7 @@ class Decoder {
     DecoderSpec spec;
     Backend* backend = nullptr;  // outlives the decoder
     DType compute = DType::kF32;
+    std::optional<DType> kv = {};  // type of keys and values; nothing: the backend's choice for `compute`
     bool dummy_weights = false;
     uint64_t seed = 0;
     int32_t rows_max = 0;        // T of the largest batch: activations are allocated once, at load

@@ -19,6 +19,7 @@ Status with_element(DType dtype, const Function& function) {
     case DType::kBf16:
       return function.template operator()<bf16_t>();
     case DType::kI32:
+    case DType::kF8E4m3:
       break;
   }
   return {kErrorInvalidValue, "a dtype that this operation has no kernel for"};

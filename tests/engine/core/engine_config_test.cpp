@@ -17,6 +17,17 @@ TEST(EngineConfig, DtypeAutoIsTheCheckpoints) {
   EXPECT_EQ(choose_dtype(options, DType::kF32).error().param, "dtype");
 }
 
+TEST(EngineConfig, KeysAndValuesAreOfTheDevicesTypeUnlessGiven) {
+  EngineOptions options;
+  EXPECT_FALSE(choose_kv_dtype(options)->has_value());
+  for (const char* name : {"fp8", "fp8_e4m3"}) {
+    options.kv_cache_dtype = name;
+    EXPECT_EQ(*choose_kv_dtype(options), DType::kF8E4m3);
+  }
+  options.kv_cache_dtype = "fp8_e5m2";
+  EXPECT_EQ(choose_kv_dtype(options).error().param, "kv_cache_dtype");
+}
+
 TEST(EngineConfig, TheContextIsTheCheckpointsUnlessGivenOrCapped) {
   EngineOptions options;
   EXPECT_EQ(*choose_max_model_len(options, 32768, false), 32768);

@@ -53,18 +53,25 @@ void expect_same(const Answer& mixed, const Answer& alone, RequestId id) {
   EXPECT_TRUE(mixed.prompt_logprobs == alone.prompt_logprobs) << "request " << id;
 }
 
-class EngineExactness : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+struct ExactnessCase {
+  const char* model;
+  const char* dtype;
+  const char* kv_cache_dtype;
+};
+
+class EngineExactness : public testing::TestWithParam<ExactnessCase> {};
 
 // Tokens and logprobs bit for bit: alone on one side, mixed on the other (chunks, a tiny cache that preempts, shared
 // prefixes, cancelled mates, threads).
 TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
-  const auto [model, dtype] = GetParam();
+  const auto [model, dtype, kv_cache_dtype] = GetParam();
   std::mt19937_64 random(17);
   std::vector<Request> requests;
   for (RequestId id = 1; id <= 40; ++id) requests.push_back(random_request(random, id));
 
   EngineOptions options = options_for(model);
   options.dtype = dtype;
+  options.kv_cache_dtype = kv_cache_dtype;
   EngineOptions alone_options = options;
   alone_options.enable_prefix_caching = false;
   EngineClient alone(alone_options);
@@ -112,10 +119,47 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
   EXPECT_GT(hits, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, EngineExactness,
-                         testing::Values(std::pair("qwen3", "auto"), std::pair("qwen3", "float32"),
-                                         std::pair("qwen2-window", "float16"), std::pair("llama-dynamic", "auto"),
-                                         std::pair("mistral-head-dim", "auto")));
+INSTANTIATE_TEST_SUITE_P(
+    Models, EngineExactness,
+    testing::Values(ExactnessCase{"qwen3", "auto", "auto"}, ExactnessCase{"qwen3", "float32", "auto"},
+                    ExactnessCase{"qwen2-window", "float16", "auto"}, ExactnessCase{"llama-dynamic", "auto", "auto"},
+                    ExactnessCase{"mistral-head-dim", "auto", "auto"}, ExactnessCase{"qwen3", "auto", "fp8"},
+                    ExactnessCase{"qwen2-window", "float16", "fp8_e4m3"}));
+
+// The demo's own greedy answer, given to an engine with keys and values in e4m3: it would say nearly every word of it.
+TEST(Engine, KeysAndValuesInE4m3KeepTheAnswerOfTheDemo) {
+  EngineOptions options = options_for("qwen3");
+  options.model_dir = SERAPH_SOURCE_DIR "/config/demo";
+  options.max_model_len = 512;
+  Request request;
+  request.id = 1;
+  // "<|im_start|>user\nWhat does --kv-cache-dtype do?<|im_end|>\n<|im_start|>assistant\n"
+  request.prompt_ids = {4092, 293, 198, 567, 1218, 540, 1752, 1850, 1851, 613, 30, 4093, 198, 4092, 303, 198};
+  const auto prompt_tokens = static_cast<int32_t>(request.prompt_ids.size());
+  request.sampling.temperature = 0.0F;
+  request.sampling.tokens_max = 120;
+  request.sampling.ignore_eos = true;
+  EngineClient plain(options);
+  plain.submit(request);
+  plain.wait_for_all();
+  const int64_t plain_block_bytes = plain.engine->info().kv_bytes / plain.engine->info().num_kv_blocks;
+
+  options.kv_cache_dtype = "fp8";
+  EngineClient quantised(options);
+  EXPECT_EQ(quantised.engine->info().kv_cache_dtype, "fp8_e4m3");
+  EXPECT_LT(quantised.engine->info().kv_bytes / quantised.engine->info().num_kv_blocks, 0.6 * plain_block_bytes);
+  const std::vector<TokenId>& answer = plain.answers[1].tokens;
+  request.prompt_ids.insert(request.prompt_ids.end(), answer.begin(), answer.end());
+  request.sampling.tokens_max = 1;
+  request.sampling.num_prompt_logprobs = 0;
+  quantised.submit(request);
+  quantised.wait_for_all();
+  int32_t same = 0;
+  for (size_t i = static_cast<size_t>(prompt_tokens); i < request.prompt_ids.size(); ++i) {
+    same += quantised.answers[1].prompt_logprobs.at(i).at(0).rank == 1 ? 1 : 0;
+  }
+  EXPECT_GE(same, 114) << "of " << answer.size();
+}
 
 TEST(Engine, ReportsWhatItLoaded) {
   const EngineClient client(options_for("qwen3"));
