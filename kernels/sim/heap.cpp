@@ -9,7 +9,12 @@
 namespace seraph::sim {
 namespace {
 
+// ThreadSanitizer leaves a program little address space, and the shadow takes twenty times this.
+#ifdef __SANITIZE_THREAD__
+constexpr size_t kReservedBytes = size_t{1} << 32;
+#else
 constexpr size_t kReservedBytes = size_t{1} << 36;
+#endif
 constexpr size_t kGuardBytes = 64 * 1024;
 constexpr size_t kPageBytes = 4096;
 // Poison past this much only costs time: the shadow knows unwritten memory anyway.

@@ -17,6 +17,7 @@ TEST(SignalReportDeathTest, a_raw_pointer_past_the_guard_names_the_thread) {
 
 __global__ void deep_stack(Global<float> x) {
   volatile char locals[400 * 1024];
+  for (int i = sizeof(locals) - 1; i >= 0; i -= 4096) locals[i] = 1;  // downwards, as a stack grows
   locals[0] = 1;
   if (threadIdx.x == 0 && blockIdx.x == 0) x[0] = static_cast<float>(locals[0]);
 }
