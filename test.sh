@@ -2,7 +2,8 @@
 # Installs, builds and runs the tests: format, tidy, unit, fuzz corpora, golden (when the truths are there) and api.
 #   ./test.sh        the above
 #   ./test.sh all    also ASan + UBSan and TSan builds of the unit tests and fuzz corpora, the CUDA kernels by nvcc
-#                    (where there is one) for five generations of GPUs, and a minute of random clients
+#                    (where there is one) for five generations of GPUs, kill -9 and deadlines under load, and a minute
+#                    of random clients
 #   SERAPH_BUILD_DIR   build folder (default: build-test)   SERAPH_GOLDEN_DIR   recorded truths (default: ../shared/golden)
 # The last line is "N passed, N failed"; the exit status is 0 only when nothing failed.
 set -euo pipefail
@@ -86,6 +87,7 @@ if [ "$mode" = all ]; then
   build_and_run "$build_dir-address" 'unit|fuzz' -DCMAKE_BUILD_TYPE=Release -DSERAPH_SANITIZE=address
   build_and_run "$build_dir-thread" 'unit' -DCMAKE_BUILD_TYPE=Release -DSERAPH_SANITIZE=thread
   run_ctest "$build_dir" 'cuda'
+  check "endings" python3 tests/soak/endings.py "$build_dir/seraph"
   check "soak" python3 tests/soak/soak.py -- "$build_dir/seraph" run --kv-cache-memory 32MiB
 fi
 

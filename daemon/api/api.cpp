@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <new>
 #include <random>
 #include <unordered_map>
 #include <utility>
@@ -30,19 +29,6 @@ void respond_error(Exchange& exchange, const ApiError& error) {
 ApiError shutting_down_error() {
   return ApiError{
       .status = 503, .type = "ServiceUnavailableError", .message = "the server is shutting down", .retry_after_s = 5};
-}
-
-/// Runs a worker's preparation. A request that memory does not suffice for fails alone; the server goes on.
-template <typename Prepare>
-std::optional<ApiError> guarded(const Prepare& prepare) {
-  try {
-    return prepare();
-  } catch (const std::bad_alloc&) {
-    return ApiError{.status = 500,
-                    .type = "InternalServerError",
-                    .message = "out of memory while the request was prepared",
-                    .retry_after_s = 5};
-  }
 }
 
 /// Generation routes of later work: clients learn that the server knows them and does not serve them yet.

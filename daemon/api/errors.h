@@ -2,6 +2,7 @@
 // (checked against recorded exchanges). Values; any thread.
 #pragma once
 
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,19 @@ ApiError bad_request(std::string message, std::optional<std::string> param = {})
 ApiError bad_parameter(std::string message, std::string_view param, std::string_view value);
 /// An engine, template or tokenizer error as HTTP.
 ApiError from_error(const Error& error);
+
+/// What `prepare` returns. A request that memory does not suffice for fails alone; the server goes on.
+template <typename Prepare>
+std::optional<ApiError> guarded(const Prepare& prepare) {
+  try {
+    return prepare();
+  } catch (const std::bad_alloc&) {
+    return ApiError{.status = 500,
+                    .type = "InternalServerError",
+                    .message = "out of memory while the request was prepared",
+                    .retry_after_s = 5};
+  }
+}
 
 /// One refusal of the request schema, in the words of vLLM's schema library.
 struct SchemaError {

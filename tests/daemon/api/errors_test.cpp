@@ -46,5 +46,14 @@ TEST(ErrorsTest, StringsAreQuotedAsPythonDoes) {
   EXPECT_EQ(python_string("it's \"x\""), "'it\\'s \"x\"'");
 }
 
+TEST(ErrorsTest, AnAllocationThatFailsIsThatRequestsError) {
+  const auto error = guarded([]() -> std::optional<ApiError> { throw std::bad_alloc(); });
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->status, 500);
+  EXPECT_NE(error->message.find("out of memory"), std::string::npos);
+  EXPECT_FALSE(guarded([]() -> std::optional<ApiError> { return {}; }).has_value());
+  EXPECT_EQ(guarded([]() -> std::optional<ApiError> { return bad_request("no"); })->message, "no");
+}
+
 }  // namespace
 }  // namespace seraph
