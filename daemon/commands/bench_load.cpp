@@ -45,10 +45,18 @@ struct Load {
   std::vector<BenchSample> samples;
   size_t next = 0;
   int running = 0;
+  int64_t num_done = 0;
   int64_t begin_us = 0;
 };
 
 void start_due(Load& load);
+
+/// The text of a chunk: of a chat delta, or of a completion.
+void append_text(const Json& choice, std::string& out) {
+  const Json* delta = choice.find("delta");
+  const Json* text = delta != nullptr ? delta->find("content") : choice.find("text");
+  if (text != nullptr && text->is_string()) out += text->as_string();
+}
 
 void take_event(Flight& flight, std::string_view data) {
   if (data == "[DONE]") return;
@@ -65,6 +73,7 @@ void take_event(Flight& flight, std::string_view data) {
   if (choices != nullptr && choices->is_array() && !choices->as_array().empty()) {
     flight.sample->chunks_us.push_back(now_us());
     flight.sample->end_us = flight.sample->chunks_us.back();
+    append_text(choices->as_array().front(), flight.sample->text);
   }
   const Json* usage = json->find("usage");
   if (usage == nullptr || !usage->is_object()) return;
@@ -107,6 +116,8 @@ void on_flight_closed(uv_handle_t* handle) {
   if (sample.ok && sample.output_tokens == 0) sample.output_tokens = static_cast<int64_t>(sample.chunks_us.size());
   if (flight->whole) load.whole_body = std::move(flight->text);
   --load.running;
+  ++load.num_done;
+  if (load.plan->on_progress) load.plan->on_progress(load.num_done);
   start_due(load);
 }
 
@@ -149,12 +160,18 @@ void on_connected(uv_connect_t* request, int status) {
       on_read);
 }
 
-std::string request_head(const LoadPlan& plan, const std::string& method, const std::string& path, size_t body_bytes) {
+std::string request_head(const LoadPlan& plan, const std::string& method, const std::string& path) {
   std::string head = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}:{}\r\n", method, plan.target.path, path,
                                  plan.target.host, plan.target.port);
   if (!plan.api_key.empty()) head += fmt::format("Authorization: Bearer {}\r\n", plan.api_key);
-  if (body_bytes > 0) head += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body_bytes);
-  return head + "Connection: close\r\n\r\n";
+  for (const auto& [name, value] : plan.headers) head += fmt::format("{}: {}\r\n", name, value);
+  return head + "Connection: close\r\n";
+}
+
+std::string post_head(const LoadPlan& plan, size_t index) {
+  std::string head = request_head(plan, "POST", plan.endpoint);
+  if (!plan.request_id_prefix.empty()) head += fmt::format("x-request-id: {}{}\r\n", plan.request_id_prefix, index);
+  return head + fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", plan.bodies[index].size());
 }
 
 void launch(Load& load, size_t index) {
@@ -164,14 +181,14 @@ void launch(Load& load, size_t index) {
   flight.index = index;
   flight.sample = &load.samples[index];
   flight.whole = !load.get_path.empty();
-  flight.head = flight.whole ? request_head(*load.plan, "GET", load.get_path, 0)
-                             : request_head(*load.plan, "POST", load.plan->endpoint, load.plan->bodies[index].size());
+  flight.head = flight.whole ? request_head(*load.plan, "GET", load.get_path) + "\r\n" : post_head(*load.plan, index);
   llhttp_init(&flight.parser, HTTP_RESPONSE, &load.settings);
   flight.parser.data = &flight;
   uv_tcp_init(&load.loop, &flight.tcp);
   uv_tcp_nodelay(&flight.tcp, 1);
   flight.tcp.data = &flight;
   flight.connect.data = &flight;
+  flight.sample->due_us = load.begin_us + load.plan->starts_us[index];
   flight.sample->start_us = now_us();
   ++load.running;
   const int status =

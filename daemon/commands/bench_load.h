@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -24,18 +26,23 @@ struct BenchSample {
   std::string error;
   int64_t prompt_tokens = 0;
   int64_t output_tokens = 0;
-  int64_t start_us = 0;            // monotonic, like the others
+  std::string text;    // of the answer
+  int64_t due_us = 0;  // when it might have started, had --max-concurrency let it; monotonic, as are all
+  int64_t start_us = 0;
   int64_t end_us = 0;              // the last counted chunk
   std::vector<int64_t> chunks_us;  // arrival of each chunk with choices
 };
 
 struct LoadPlan {
   HttpTarget target;
-  std::string endpoint;             // "/v1/chat/completions"
-  std::string api_key;              // "" : none
-  std::vector<std::string> bodies;  // one JSON body per request
-  std::vector<int64_t> starts_us;   // when each may start, from the beginning; same length
-  int max_concurrency = 0;          // 0: no limit
+  std::string endpoint;                                      // "/v1/chat/completions"
+  std::string api_key;                                       // "" : none
+  std::vector<std::pair<std::string, std::string>> headers;  // further ones
+  std::string request_id_prefix;                             // request i carries x-request-id PREFIXi; "" : none
+  std::vector<std::string> bodies;                           // one JSON body per request
+  std::vector<int64_t> starts_us;                            // when each may start, from the beginning; same length
+  int max_concurrency = 0;                                   // 0: no limit
+  std::function<void(int64_t num_done)> on_progress;         // after each answer; may be empty
 };
 
 /// Sends everything and waits; the samples are in the order of the bodies. Errors: the address cannot be resolved.

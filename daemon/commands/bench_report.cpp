@@ -3,8 +3,8 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <map>
 #include <numeric>
 
 namespace seraph {
@@ -30,28 +30,33 @@ struct MetricName {
   const char* title;
 };
 
-constexpr MetricName kMetricNames[] = {{"ttft", "TTFT", "Time to First Token"},
-                                       {"tpot", "TPOT", "Time per Output Token (excl. 1st token)"},
-                                       {"itl", "ITL", "Inter-token Latency"},
-                                       {"e2el", "E2EL", "End-to-end Latency"}};
+constexpr MetricName kMetricNames[] = {
+    {"ttft", "TTFT", "Time to First Token"},
+    {"tpot", "TPOT", "Time per Output Token (excl. 1st token)"},
+    {"itl", "ITL", "Inter-token Latency"},
+    {"e2el", "E2EL", "End-to-end Latency"},
+    {"client_queue_time", "Client Queue Time", "Client-side Queueing"},
+    {"e2el_including_client_queue", "E2EL incl. Client Queue", "Queue-inclusive End-to-end Latency"}};
 
-std::vector<double> metric_values(const std::vector<BenchSample>& samples, const std::string& key) {
-  std::vector<double> values;
-  for (const BenchSample& sample : samples) {
-    if (!sample.ok) continue;
-    const auto ms = [](int64_t us) { return static_cast<double>(us) * 1e-3; };
-    const double ttft = ms(sample.chunks_us.front() - sample.start_us);
-    const double latency = ms(sample.end_us - sample.start_us);
-    if (key == "ttft") values.push_back(ttft);
-    if (key == "e2el") values.push_back(latency);
-    if (key == "tpot" && sample.output_tokens > 1) {
-      values.push_back((latency - ttft) / static_cast<double>(sample.output_tokens - 1));
-    }
-    for (size_t i = 1; key == "itl" && i < sample.chunks_us.size(); ++i) {
-      values.push_back(ms(sample.chunks_us[i] - sample.chunks_us[i - 1]));
-    }
+double ms(int64_t us) { return static_cast<double>(us) * 1e-3; }
+double ttft_ms(const BenchSample& sample) { return ms(sample.chunks_us.front() - sample.start_us); }
+double latency_ms(const BenchSample& sample) { return ms(sample.end_us - sample.start_us); }
+double queue_ms(const BenchSample& sample) { return ms(sample.start_us - sample.due_us); }
+/// 0 for an answer of one token, which has no second one to wait for.
+double tpot_ms(const BenchSample& sample) {
+  if (sample.output_tokens <= 1) return 0;
+  return (latency_ms(sample) - ttft_ms(sample)) / static_cast<double>(sample.output_tokens - 1);
+}
+
+void append_values(const BenchSample& sample, std::string_view key, std::vector<double>& values) {
+  if (key == "ttft") values.push_back(ttft_ms(sample));
+  if (key == "e2el") values.push_back(latency_ms(sample));
+  if (key == "tpot" && sample.output_tokens > 1) values.push_back(tpot_ms(sample));
+  if (key == "client_queue_time") values.push_back(queue_ms(sample));
+  if (key == "e2el_including_client_queue") values.push_back(latency_ms(sample) + queue_ms(sample));
+  for (size_t i = 1; key == "itl" && i < sample.chunks_us.size(); ++i) {
+    values.push_back(ms(sample.chunks_us[i] - sample.chunks_us[i - 1]));
   }
-  return values;
 }
 
 MetricSummary summarise(const std::string& key, const std::vector<double>& values,
@@ -69,28 +74,82 @@ MetricSummary summarise(const std::string& key, const std::vector<double>& value
   return summary;
 }
 
+/// Both peaks are taken over whole seconds, as vLLM's client does.
 void find_peaks(const std::vector<BenchSample>& samples, BenchReport& report) {
-  std::map<int64_t, int64_t> chunks_of_second;
-  std::vector<std::pair<int64_t, int>> edges;
   int64_t begin_us = INT64_MAX;
-  for (const BenchSample& sample : samples) {
-    if (sample.ok) begin_us = std::min(begin_us, sample.start_us);
-  }
+  int64_t end_us = 0;
   for (const BenchSample& sample : samples) {
     if (!sample.ok) continue;
-    for (const int64_t chunk_us : sample.chunks_us) ++chunks_of_second[(chunk_us - begin_us) / 1'000'000];
-    edges.emplace_back(sample.start_us, 1);
-    edges.emplace_back(sample.end_us, -1);
+    begin_us = std::min(begin_us, sample.start_us);
+    end_us = std::max(end_us, sample.end_us);
   }
-  for (const auto& [second, count] : chunks_of_second) {
-    report.peak_output_tokens_per_s = std::max(report.peak_output_tokens_per_s, static_cast<double>(count));
+  if (begin_us == INT64_MAX) return;
+  const auto second = [&](int64_t time_us) { return static_cast<size_t>((time_us - begin_us) / 1'000'000); };
+  std::vector<int64_t> chunks(second(end_us) + 1, 0);
+  std::vector<int64_t> open(chunks.size(), 0);
+  for (const BenchSample& sample : samples) {
+    if (!sample.ok) continue;
+    for (const int64_t chunk_us : sample.chunks_us) ++chunks[second(chunk_us)];
+    for (size_t i = second(sample.start_us); i <= second(sample.end_us); ++i) ++open[i];
   }
-  std::sort(edges.begin(), edges.end());
-  int64_t open = 0;
-  for (const auto& [time_us, change] : edges) {
-    open += change;
-    report.peak_concurrent = std::max(report.peak_concurrent, open);
+  report.peak_output_tokens_per_s = static_cast<double>(*std::max_element(chunks.begin(), chunks.end()));
+  report.peak_concurrent = *std::max_element(open.begin(), open.end());
+}
+
+bool is_good(const BenchSample& sample, const Goodput& limits) {
+  return (!limits.ttft_ms || ttft_ms(sample) <= *limits.ttft_ms) &&
+         (!limits.tpot_ms || tpot_ms(sample) <= *limits.tpot_ms) &&
+         (!limits.e2el_ms || latency_ms(sample) <= *limits.e2el_ms);
+}
+
+std::string spec_rows(const SpecCounters& spec) {
+  std::string out = centred("Speculative Decoding", '-');
+  out += row("Acceptance rate (%):", spec.draft_tokens > 0 ? 100 * spec.accepted_tokens / spec.draft_tokens : 0.0);
+  out += row("Acceptance length:", 1 + spec.accepted_tokens / spec.drafts);
+  out += row("Drafts:", static_cast<int64_t>(spec.drafts));
+  out += row("Draft tokens:", static_cast<int64_t>(spec.draft_tokens));
+  out += row("Accepted tokens:", static_cast<int64_t>(spec.accepted_tokens));
+  if (!spec.accepted_at.empty()) out += "Per-position acceptance (%):\n";
+  for (size_t i = 0; i < spec.accepted_at.size(); ++i) {
+    out += row(fmt::format("  Position {}:", i), 100 * spec.accepted_at[i] / spec.drafts);
   }
+  return out;
+}
+
+template <typename Value>
+Json values_of(const std::vector<BenchSample>& samples, const Value& value) {
+  Json::Array values;
+  for (const BenchSample& sample : samples) values.emplace_back(value(sample));
+  return Json(std::move(values));
+}
+
+Json itls_of(const BenchSample& sample) {
+  std::vector<double> values;
+  append_values(sample, "itl", values);
+  Json::Array out;
+  for (const double value : values) out.emplace_back(value * 1e-3);
+  return Json(std::move(out));
+}
+
+void set_detailed(Json& out, const std::vector<BenchSample>& samples) {
+  out.set("input_lens", values_of(samples, [](const auto& each) { return Json(each.prompt_tokens); }));
+  out.set("output_lens", values_of(samples, [](const auto& each) { return Json(each.output_tokens); }));
+  out.set("ttfts", values_of(samples, [](const auto& each) { return Json(each.ok ? ttft_ms(each) * 1e-3 : 0.0); }));
+  out.set("itls", values_of(samples, itls_of));
+  out.set("start_times", values_of(samples, [](const auto& each) { return Json(ms(each.start_us) * 1e-3); }));
+  out.set("generated_texts", values_of(samples, [](const auto& each) { return Json(each.text); }));
+  out.set("errors", values_of(samples, [](const auto& each) { return Json(each.error); }));
+}
+
+void set_spec(Json& out, const SpecCounters& spec) {
+  out.set("spec_decode_acceptance_rate", spec.draft_tokens > 0 ? 100 * spec.accepted_tokens / spec.draft_tokens : 0.0);
+  out.set("spec_decode_acceptance_length", 1 + spec.accepted_tokens / spec.drafts);
+  out.set("spec_decode_num_drafts", static_cast<int64_t>(spec.drafts));
+  out.set("spec_decode_draft_tokens", static_cast<int64_t>(spec.draft_tokens));
+  out.set("spec_decode_accepted_tokens", static_cast<int64_t>(spec.accepted_tokens));
+  Json::Array rates;
+  for (const double accepted : spec.accepted_at) rates.emplace_back(accepted / spec.drafts);
+  out.set("spec_decode_per_position_acceptance_rates", Json(std::move(rates)));
 }
 
 }  // namespace
@@ -104,10 +163,44 @@ double percentile(std::vector<double> values, double percent) {
   return values[low] + (values[high] - values[low]) * (place - static_cast<double>(low));
 }
 
-BenchReport make_bench_report(const std::vector<BenchSample>& samples, double duration_s,
-                              const std::vector<std::string>& metric_keys, const std::vector<double>& percents) {
+Result<Goodput> parse_goodput(const std::vector<std::string>& words) {
+  Goodput goodput;
+  for (const std::string& word : words) {
+    const size_t colon = word.find(':');
+    const std::string key = word.substr(0, colon);
+    double limit = 0;
+    const char* begin = word.data() + (colon == std::string::npos ? word.size() : colon + 1);
+    const auto [end, error] = std::from_chars(begin, word.data() + word.size(), limit);
+    std::optional<double>* target = key == "ttft"   ? &goodput.ttft_ms
+                                    : key == "tpot" ? &goodput.tpot_ms
+                                    : key == "e2el" ? &goodput.e2el_ms
+                                                    : nullptr;
+    if (target == nullptr || error != std::errc{} || end != word.data() + word.size() || limit < 0) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("argument --goodput: '{}' is not METRIC:MILLISECONDS with ttft, tpot or e2el", word)};
+    }
+    *target = limit;
+  }
+  return goodput;
+}
+
+Status check_metric_keys(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    if (std::any_of(std::begin(kMetricNames), std::end(kMetricNames),
+                    [&](const MetricName& name) { return key == name.key; })) {
+      continue;
+    }
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("argument --percentile-metrics: there is no metric '{}'", key),
+                 "choose of ttft, tpot, itl, e2el, client_queue_time, e2el_including_client_queue"};
+  }
+  return {};
+}
+
+BenchReport make_bench_report(const std::vector<BenchSample>& samples, double duration_s, const BenchFigures& figures) {
   BenchReport report;
   report.duration_s = duration_s;
+  if (figures.goodput.any()) report.good = 0;
   for (const BenchSample& sample : samples) {
     if (!sample.ok) {
       ++report.failed;
@@ -116,11 +209,18 @@ BenchReport make_bench_report(const std::vector<BenchSample>& samples, double du
     ++report.completed;
     report.input_tokens += sample.prompt_tokens;
     report.output_tokens += sample.output_tokens;
+    if (report.good && is_good(sample, figures.goodput)) ++*report.good;
   }
   find_peaks(samples, report);
   for (const MetricName& name : kMetricNames) {
-    if (std::find(metric_keys.begin(), metric_keys.end(), name.key) == metric_keys.end()) continue;
-    report.metrics.push_back(summarise(name.key, metric_values(samples, name.key), percents));
+    if (std::find(figures.metric_keys.begin(), figures.metric_keys.end(), name.key) == figures.metric_keys.end()) {
+      continue;
+    }
+    std::vector<double> values;
+    for (const BenchSample& sample : samples) {
+      if (sample.ok) append_values(sample, name.key, values);
+    }
+    report.metrics.push_back(summarise(name.key, values, figures.percents));
   }
   return report;
 }
@@ -137,6 +237,7 @@ std::string bench_table(const BenchReport& report, int max_concurrency, double r
   out += row("Total input tokens:", report.input_tokens);
   out += row("Total generated tokens:", report.output_tokens);
   out += row("Request throughput (req/s):", rate(report.completed));
+  if (report.good) out += row("Request goodput (req/s):", rate(*report.good));
   out += row("Output token throughput (tok/s):", rate(report.output_tokens));
   out += row("Peak output token throughput (tok/s):", report.peak_output_tokens_per_s);
   out += row("Peak concurrent requests:", static_cast<double>(report.peak_concurrent));
@@ -151,20 +252,31 @@ std::string bench_table(const BenchReport& report, int max_concurrency, double r
       out += row(fmt::format("P{:g} {} (ms):", percent, name->shown), value);
     }
   }
+  if (report.spec.drafts > 0) out += spec_rows(report.spec);
   return out + std::string(kTableWidth, '=') + "\n";
 }
 
-Json bench_result(const BenchReport& report) {
+Json bench_result(const BenchReport& report, const std::vector<BenchSample>& samples, bool detailed) {
   const double seconds = report.duration_s > 0 ? report.duration_s : 1;
+  const auto rate = [&](int64_t count) { return static_cast<double>(count) / seconds; };
   Json out(Json::Object{});
   out.set("duration", report.duration_s);
   out.set("completed", report.completed);
   out.set("failed", report.failed);
   out.set("total_input_tokens", report.input_tokens);
   out.set("total_output_tokens", report.output_tokens);
-  out.set("request_throughput", static_cast<double>(report.completed) / seconds);
-  out.set("output_throughput", static_cast<double>(report.output_tokens) / seconds);
-  out.set("total_token_throughput", static_cast<double>(report.input_tokens + report.output_tokens) / seconds);
+  out.set("request_throughput", rate(report.completed));
+  out.set("request_goodput", report.good ? Json(rate(*report.good)) : Json());
+  out.set("output_throughput", rate(report.output_tokens));
+  out.set("total_token_throughput", rate(report.input_tokens + report.output_tokens));
+  if (detailed) set_detailed(out, samples);
+  out.set("latencies",
+          values_of(samples, [](const auto& each) { return Json(each.ok ? latency_ms(each) * 1e-3 : 0.0); }));
+  out.set("queue_times", values_of(samples, [](const auto& each) { return Json(queue_ms(each) * 1e-3); }));
+  out.set("max_output_tokens_per_s", report.peak_output_tokens_per_s);
+  out.set("max_concurrent_requests", report.peak_concurrent);
+  out.set("rtfx", 0.0);
+  if (report.spec.drafts > 0) set_spec(out, report.spec);
   for (const MetricSummary& metric : report.metrics) {
     out.set("mean_" + metric.key + "_ms", metric.mean);
     out.set("median_" + metric.key + "_ms", metric.median);

@@ -7,73 +7,73 @@
 namespace seraph {
 namespace {
 
-// Words that nearly every tokenizer keeps whole after a space, so that words and tokens agree closely.
-constexpr const char* kWords[] = {"the",   "time",  "people", "water", "year",  "world", "hand",  "house",
-                                  "place", "work",  "night",  "point", "home",  "room",  "group", "fact",
-                                  "money", "story", "month",  "book",  "right", "study", "word",  "side",
-                                  "kind",  "head",  "door",   "hour",  "game",  "line",  "city",  "name",
-                                  "team",  "mind",  "body",   "back",  "road",  "face",  "level", "car"};
-
-std::string random_words(std::mt19937_64& random, int64_t count) {
-  std::string text;
-  for (int64_t i = 0; i < count; ++i) {
-    if (i > 0) text += ' ';
-    text += kWords[random() % std::size(kWords)];
-  }
-  return text;
+Json user_messages(const std::string& text) {
+  Json part(Json::Object{});
+  part.set("type", "text");
+  part.set("text", text);
+  Json message(Json::Object{});
+  message.set("role", "user");
+  message.set("content", Json(Json::Array{std::move(part)}));
+  return Json(Json::Array{std::move(message)});
 }
 
-int64_t draw_length(std::mt19937_64& random, int64_t wanted, double ratio) {
-  const auto low = static_cast<int64_t>(std::floor(static_cast<double>(wanted) * (1 - ratio)));
-  const auto high = static_cast<int64_t>(std::ceil(static_cast<double>(wanted) * (1 + ratio)));
-  const auto span = static_cast<uint64_t>(high - low + 1);
-  return std::max<int64_t>(1, low + static_cast<int64_t>(random() % span));
+double rate_at(const BenchArrivals& arrivals, double progress) {
+  if (arrivals.ramp_strategy == "linear") {
+    return arrivals.ramp_start_per_s + (arrivals.ramp_end_per_s - arrivals.ramp_start_per_s) * progress;
+  }
+  if (arrivals.ramp_strategy == "exponential") {
+    return arrivals.ramp_start_per_s * std::pow(arrivals.ramp_end_per_s / arrivals.ramp_start_per_s, progress);
+  }
+  return arrivals.requests_per_s;
 }
 
 }  // namespace
 
-std::vector<std::string> make_random_bodies(const RandomDataset& dataset, const BenchBody& body) {
-  std::mt19937_64 random(dataset.seed);
-  const std::string prefix = random_words(random, dataset.prefix_tokens);
+std::vector<std::string> make_bench_bodies(const std::vector<BenchPrompt>& prompts, const BenchBody& body) {
   std::vector<std::string> bodies;
-  for (int64_t i = 0; i < dataset.num_prompts; ++i) {
-    std::string text = prefix.empty() ? "" : prefix + " ";
-    text += random_words(random, draw_length(random, dataset.input_tokens, dataset.range_ratio));
-    const int64_t answer = draw_length(random, dataset.output_tokens, dataset.range_ratio);
+  for (size_t i = 0; i < prompts.size(); ++i) {
     Json request(Json::Object{});
-    request.set("model", body.model);
+    request.set("model", body.models[i % body.models.size()]);
     if (body.chat) {
-      Json message(Json::Object{});
-      message.set("role", "user");
-      message.set("content", text);
-      Json::Array messages;
-      messages.push_back(std::move(message));
-      request.set("messages", Json(std::move(messages)));
+      request.set("messages", user_messages(prompts[i].text));
+      request.set("max_completion_tokens", prompts[i].output_tokens);
     } else {
-      request.set("prompt", text);
+      request.set("prompt", prompts[i].text);
+      request.set("repetition_penalty", 1.0);
+      request.set("max_tokens", prompts[i].output_tokens);
+      request.set("logprobs", body.num_logprobs >= 0 ? Json(body.num_logprobs) : Json());
     }
-    request.set(body.chat ? "max_completion_tokens" : "max_tokens", answer);
     request.set("stream", true);
     Json stream_options(Json::Object{});
     stream_options.set("include_usage", true);
     request.set("stream_options", std::move(stream_options));
-    if (body.set_temperature) request.set("temperature", body.temperature);
     if (body.ignore_eos) request.set("ignore_eos", true);
+    for (const auto& [name, value] : body.extra) request.set(name, value);
     bodies.push_back(request.dump());
   }
   return bodies;
 }
 
-std::vector<int64_t> make_arrivals(int64_t count, double requests_per_s, uint64_t seed) {
-  std::vector<int64_t> starts_us(static_cast<size_t>(count), 0);
-  if (!std::isfinite(requests_per_s) || requests_per_s <= 0) return starts_us;
-  std::mt19937_64 random(seed);
-  std::exponential_distribution<double> gap_s(requests_per_s);
+std::vector<int64_t> make_arrivals(int64_t count, const BenchArrivals& arrivals) {
+  std::vector<double> starts_s(static_cast<size_t>(count), 0);
+  std::mt19937_64 random(arrivals.seed);
   double now_s = 0;
-  for (int64_t& start_us : starts_us) {
-    start_us = std::llround(now_s * 1e6);
-    now_s += gap_s(random);
+  for (int64_t i = 0; i < count; ++i) {
+    const double rate =
+        rate_at(arrivals, static_cast<double>(i) / static_cast<double>(std::max<int64_t>(1, count - 1)));
+    if (!std::isfinite(rate)) break;
+    if (std::isfinite(arrivals.burstiness)) {
+      std::gamma_distribution<double> gap_s(arrivals.burstiness, 1 / (rate * arrivals.burstiness));
+      now_s += gap_s(random);
+    } else {
+      now_s += 1 / rate;
+    }
+    starts_s[static_cast<size_t>(i)] = now_s;
   }
+  const bool constant = arrivals.ramp_strategy.empty() && std::isfinite(arrivals.requests_per_s);
+  const double stretch = constant && now_s > 0 ? static_cast<double>(count) / arrivals.requests_per_s / now_s : 1;
+  std::vector<int64_t> starts_us;
+  for (const double start_s : starts_s) starts_us.push_back(std::llround(start_s * stretch * 1e6));
   return starts_us;
 }
 

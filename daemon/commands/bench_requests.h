@@ -1,5 +1,5 @@
-// The requests of `seraph bench --dataset-name random`: texts of common words and lengths drawn around the wanted ones.
-// The same seed gives the same requests. Pure functions.
+// What `seraph bench serve` sends, and when: JSON bodies for the completions and chat endpoints, and arrival times. The
+// same seed gives the same times. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -7,31 +7,33 @@
 #include <string>
 #include <vector>
 
+#include "daemon/commands/bench_dataset.h"
 #include "engine/base/json.h"
 
 namespace seraph {
 
-struct RandomDataset {
-  int64_t num_prompts = 1000;
-  int64_t input_tokens = 1024;  // words; a tokenizer makes about as many tokens, and usage tells how many it were
-  int64_t output_tokens = 128;
-  int64_t prefix_tokens = 0;  // the same words before every prompt
-  double range_ratio = 0;     // lengths are uniform in [n (1 - r), n (1 + r)]
+struct BenchBody {
+  bool chat = true;                 // messages, else prompt
+  std::vector<std::string> models;  // request i asks for models[i % size]; not empty
+  bool ignore_eos = false;
+  int64_t num_logprobs = -1;  // of completions; -1: null
+  Json::Object extra;         // sampling values and --extra-body; the later of a name wins
+};
+
+/// One JSON body per prompt.
+std::vector<std::string> make_bench_bodies(const std::vector<BenchPrompt>& prompts, const BenchBody& body);
+
+struct BenchArrivals {
+  double requests_per_s = std::numeric_limits<double>::infinity();
+  double burstiness = 1;        // shape of the gamma distribution of gaps; 1 is Poisson
+  std::string ramp_strategy;    // "", linear, exponential
+  double ramp_start_per_s = 0;  // of a ramp, which replaces requests_per_s
+  double ramp_end_per_s = 0;
   uint64_t seed = 0;
 };
 
-struct BenchBody {
-  bool chat = true;  // messages, else prompt
-  std::string model;
-  bool ignore_eos = false;
-  bool set_temperature = false;
-  double temperature = 0;
-};
-
-/// One JSON body per request.
-std::vector<std::string> make_random_bodies(const RandomDataset& dataset, const BenchBody& body);
-
-/// Start times in microseconds: all 0 for an infinite rate, else Poisson arrivals.
-std::vector<int64_t> make_arrivals(int64_t count, double requests_per_s, uint64_t seed);
+/// Start times in microseconds: all 0 for an infinite rate. A constant rate is kept over the whole run: the times are
+/// stretched so that the last request starts after count / rate seconds, as vLLM's client does.
+std::vector<int64_t> make_arrivals(int64_t count, const BenchArrivals& arrivals);
 
 }  // namespace seraph

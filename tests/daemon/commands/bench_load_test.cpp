@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 namespace seraph {
@@ -30,12 +31,16 @@ class FixedServer {
     close(socket_);
   }
   int port() const { return port_; }
+  /// What the clients sent. Call it when they are done.
+  const std::vector<std::string>& requests() const { return requests_; }
 
  private:
-  void serve() const {
+  void serve() {
     for (int client = accept(socket_, nullptr, nullptr); client >= 0; client = accept(socket_, nullptr, nullptr)) {
       char request[4096];
-      EXPECT_GT(read(client, request, sizeof(request)), 0);
+      const ssize_t size = read(client, request, sizeof(request));
+      EXPECT_GT(size, 0);
+      requests_.emplace_back(request, static_cast<size_t>(std::max<ssize_t>(0, size)));
       EXPECT_EQ(write(client, answer_.data(), answer_.size()), static_cast<ssize_t>(answer_.size()));
       close(client);
     }
@@ -44,6 +49,7 @@ class FixedServer {
   const std::string answer_;
   const int socket_;
   int port_ = 0;
+  std::vector<std::string> requests_;
   std::thread thread_;
 };
 
@@ -62,7 +68,8 @@ TEST(BenchLoad, UrlsAreTakenApart) {
 TEST(BenchLoad, CountsChunksAndUsageOfAStream) {
   const FixedServer server(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-      ": comment\n\ndata: {\"choices\":[{\"delta\":{}}]}\n\ndata: {\"choices\":[{\"delta\":{}}]}\n\n"
+      ": comment\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n"
+      "data: {\"choices\":[{\"delta\":{\"content\":\" ho\"}}]}\n\n"
       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n");
   LoadPlan plan{.target = {.host = "127.0.0.1", .port = server.port()}, .endpoint = "/x", .bodies = {"{}", "{}"}};
   plan.starts_us = {0, 2000};
@@ -74,7 +81,25 @@ TEST(BenchLoad, CountsChunksAndUsageOfAStream) {
     EXPECT_EQ(sample.chunks_us.size(), 2U);
     EXPECT_EQ(sample.prompt_tokens, 5);
     EXPECT_EQ(sample.output_tokens, 2);
+    EXPECT_EQ(sample.text, "hi ho");
+    EXPECT_GE(sample.start_us, sample.due_us);
   }
+}
+
+TEST(BenchLoad, SendsHeadersAndRequestIds) {
+  const FixedServer server("HTTP/1.1 200 OK\r\n\r\ndata: {\"choices\":[{\"text\":\"x\"}]}\n\n");
+  LoadPlan plan{.target = {.host = "127.0.0.1", .port = server.port()}, .endpoint = "/x", .bodies = {"{}", "[]"}};
+  plan.starts_us = {0, 0};
+  plan.max_concurrency = 1;
+  plan.headers = {{"A", "b"}};
+  plan.request_id_prefix = "r-";
+  std::vector<int64_t> progress;
+  plan.on_progress = [&](int64_t done) { progress.push_back(done); };
+  ASSERT_TRUE(run_load(plan).ok());
+  EXPECT_EQ(progress, (std::vector<int64_t>{1, 2}));
+  ASSERT_EQ(server.requests().size(), 2U);
+  EXPECT_NE(server.requests()[1].find("\r\nA: b\r\n"), std::string::npos);
+  EXPECT_NE(server.requests()[1].find("\r\nx-request-id: r-1\r\n"), std::string::npos);
 }
 
 TEST(BenchLoad, FailuresSayWhy) {

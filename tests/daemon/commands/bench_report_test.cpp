@@ -24,7 +24,7 @@ std::vector<BenchSample> two_samples() {
 }
 
 TEST(BenchReport, MetricsAreThoseOfTheBenchmarkClient) {
-  const BenchReport report = make_bench_report(two_samples(), 0.5, {"ttft", "tpot", "itl", "e2el"}, {99});
+  const BenchReport report = make_bench_report(two_samples(), 0.5, {{"ttft", "tpot", "itl", "e2el"}, {99}, {}});
   EXPECT_EQ(report.completed, 2);
   EXPECT_EQ(report.failed, 1);
   EXPECT_EQ(report.input_tokens, 30);
@@ -38,7 +38,7 @@ TEST(BenchReport, MetricsAreThoseOfTheBenchmarkClient) {
 }
 
 TEST(BenchReport, TheTableIsFiftyColumnsWide) {
-  const BenchReport report = make_bench_report(two_samples(), 0.5, {"ttft"}, {50, 99});
+  const BenchReport report = make_bench_report(two_samples(), 0.5, {{"ttft"}, {50, 99}, {}});
   const std::string table = bench_table(report, 0, std::numeric_limits<double>::infinity());
   EXPECT_EQ(table.find("============ Serving Benchmark Result ============\n"), 0U);
   EXPECT_NE(table.find("Successful requests:                     2         \n"), std::string::npos);
@@ -47,6 +47,54 @@ TEST(BenchReport, TheTableIsFiftyColumnsWide) {
   EXPECT_NE(table.find("P99 TTFT (ms):                           199.00    \n"), std::string::npos);
   EXPECT_EQ(table.find("Maximum request concurrency"), std::string::npos);
   EXPECT_TRUE(table.ends_with("\n==================================================\n"));
+}
+
+TEST(BenchReport, GoodRequestsKeepTheirLimits) {
+  const auto count = [](const std::vector<std::string>& words) {
+    return make_bench_report(two_samples(), 1, {{}, {}, *parse_goodput(words)}).good;
+  };
+  EXPECT_EQ(count({}), std::nullopt);
+  EXPECT_EQ(count({"ttft:150"}), 1);
+  EXPECT_EQ(count({"ttft:1000", "e2el:1000"}), 2);
+  EXPECT_EQ(count({"ttft:150", "e2el:50"}), 0);
+  for (const char* bad : {"itl:5", "ttft", "ttft:", "ttft:x", "ttft:-1"})
+    EXPECT_FALSE(parse_goodput({bad}).ok()) << bad;
+}
+
+TEST(BenchReport, UnknownMetricsAreRefused) {
+  EXPECT_TRUE(check_metric_keys({"ttft", "client_queue_time"}).ok());
+  EXPECT_FALSE(check_metric_keys({"ttft", "latency"}).ok());
+}
+
+TEST(BenchReport, ADetailedResultHasAValuePerRequest) {
+  const BenchReport report = make_bench_report(two_samples(), 0.5, {{"ttft"}, {99}, {}});
+  const Json result = bench_result(report, two_samples(), true);
+  EXPECT_EQ(result.find("itls")->dump(), "[[0.1,0.1],[],[]]");
+  EXPECT_EQ(result.find("errors")->dump(), R"(["","","HTTP 500"])");
+  EXPECT_EQ(result.find("request_goodput")->dump(), "null");
+  EXPECT_EQ(result.find("max_concurrent_requests")->as_int(), 2);
+  EXPECT_EQ(bench_result(report, two_samples(), false).find("itls"), nullptr);
+}
+
+TEST(BenchReport, SpeculationIsTheDifferenceOfTwoScrapes) {
+  const auto text = [](int accepted) {
+    const std::string value = std::to_string(accepted);
+    return "# HELP x y\nvllm:spec_decode_num_drafts_total{engine=\"0\"} 10\n"
+           "vllm:spec_decode_num_draft_tokens_total{engine=\"0\"} 40\n"
+           "vllm:spec_decode_num_accepted_tokens_total{engine=\"0\"} " +
+           value + "\nvllm:spec_decode_num_accepted_tokens_per_pos_total{position=\"1\"} " + value + "\n";
+  };
+  SpecCounters before = parse_spec_counters(text(5));
+  before.drafts = 0;
+  const SpecCounters spec = parse_spec_counters(text(25)) - before;
+  EXPECT_EQ(spec.accepted_tokens, 20);
+  EXPECT_EQ(spec.accepted_at, (std::vector<double>{0, 20}));
+  BenchReport report;
+  report.spec = spec;
+  const std::string table = bench_table(report, 0, 1);
+  EXPECT_NE(table.find("Acceptance length:                       3.00"), std::string::npos) << table;
+  EXPECT_EQ(bench_result(report, {}, false).find("spec_decode_num_drafts")->as_int(), 10);
+  EXPECT_EQ(parse_spec_counters("vllm:spec_decode_num_drafts_total\nnonsense").drafts, 0);
 }
 
 }  // namespace
