@@ -30,32 +30,28 @@ uint32_t saved_state() {
 
 }  // namespace
 
-MachineIsa detect_isa() {
-  MachineIsa isa;
+IsaLevel detect_isa() {
   const Registers one = cpuid(1, 0);
   const bool fma = has(one.ecx, 12);
   const bool osxsave = has(one.ecx, 27);
   const bool f16c = has(one.ecx, 29);
-  if (!osxsave) return isa;
+  if (!osxsave) return IsaLevel::kNone;
   const uint32_t state = saved_state();
   constexpr uint32_t kYmm = 0x06;
   constexpr uint32_t kZmm = 0xE6;
   const Registers seven = cpuid(7, 0);
   const Registers seven_one = cpuid(7, 1);
-  if ((state & kYmm) != kYmm || !fma || !f16c || !has(seven.ebx, 5)) return isa;
-  isa.level = IsaLevel::kAvx2;
+  if ((state & kYmm) != kYmm || !fma || !f16c || !has(seven.ebx, 5)) return IsaLevel::kNone;
   const bool f = has(seven.ebx, 16);
   const bool dq = has(seven.ebx, 17);
   const bool bw = has(seven.ebx, 30);
   const bool vl = has(seven.ebx, 31);
-  if ((state & kZmm) != kZmm || !f || !dq || !bw || !vl) return isa;
-  isa.level = has(seven_one.eax, 5) ? IsaLevel::kAvx512Bf16 : IsaLevel::kAvx512;
-  isa.vnni = has(seven.ecx, 11);
-  return isa;
+  if ((state & kZmm) != kZmm || !f || !dq || !bw || !vl) return IsaLevel::kAvx2;
+  return has(seven_one.eax, 5) ? IsaLevel::kAvx512Bf16 : IsaLevel::kAvx512;
 }
 
 const Kernels* find_kernels(const std::string& isa_max, std::string& error) {
-  const IsaLevel machine = detect_isa().level;
+  const IsaLevel machine = detect_isa();
   if (machine == IsaLevel::kNone) {
     error = "this CPU lacks AVX2, FMA or F16C, which the CPU backend needs";
     return nullptr;

@@ -10,12 +10,9 @@ namespace seraph::cpu {
 
 enum class IsaLevel : uint8_t { kNone, kAvx2, kAvx512, kAvx512Bf16 };
 
-struct MachineIsa {
-  IsaLevel level = IsaLevel::kNone;  // the best set that kernels exist for
-  bool vnni = false;                 // AVX-512 VNNI
-};
-
-MachineIsa detect_isa();
+/// The best set that kernels exist for. VNNI is none of its own: it multiplies 8-bit integers, and every operand of
+/// these kernels has 16 or 32 bits.
+IsaLevel detect_isa();
 
 /// The best table up to `isa_max` ("" for no bound). Errors: null and a sentence when the name is unknown or
 /// the machine lacks it, or lacks even AVX2.

@@ -102,7 +102,7 @@ Roof measure_roof(int32_t threads) {
     });
     roof.read_gb_s = static_cast<double>(share * threads) / time / 1e9;
   }
-  const cpu::IsaLevel level = cpu::detect_isa().level;
+  const cpu::IsaLevel level = cpu::detect_isa();
   const double work = static_cast<double>(kRounds) * threads / 1e9;
   if (level >= cpu::IsaLevel::kAvx512Bf16) {
     roof.bf16_gflop_s = work * 64 / best_time(threads, [&](int32_t) { sink += static_cast<int64_t>(multiply_bf16()); });

@@ -24,7 +24,9 @@ ServerSettings demo_settings() {
 }
 
 TEST(ServerProcess, ServesUntilASignalAndEndsWithZero) {
-  ServerProcess process(demo_settings());
+  ServerSettings settings = demo_settings();
+  settings.shutdown_timeout_s = 600;  // the stream below ends by itself, however slow the build
+  ServerProcess process(settings);
   const Status status = process.start();
   ASSERT_TRUE(status.ok()) << status.error().text();
   const auto target = parse_http_url(process.address());
