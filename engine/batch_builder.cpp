@@ -27,7 +27,11 @@ void BatchBuilder::add(const PlannedSequence& entry) {
   for (int32_t position = entry.prompt_logprobs_begin; position < entry.prompt_logprobs_end; ++position) {
     logit_rows_.push_back(first_row + position - entry.first_position);
   }
-  if (entry.draws) logit_rows_.push_back(first_row + entry.num_tokens - 1);
+  if (sequence.request->pooling == Pooling::kMean) {
+    for (int32_t row = 0; row < entry.num_tokens; ++row) logit_rows_.push_back(first_row + row);
+  } else if (entry.draws) {
+    logit_rows_.push_back(first_row + entry.num_tokens - 1);
+  }
   row_begin_.push_back(first_row + entry.num_tokens);
   context_tokens_.push_back(end);
   prompt_tokens_.push_back(sequence.prompt_tokens);

@@ -18,7 +18,7 @@ class BatchBuilder {
   BatchBuilder(int32_t rows_max, int32_t num_seqs_max, int32_t logit_rows_max, int32_t block_tokens);
 
   /// The batch borrows from the builder until the next build(). Logit rows are, for each entry in order, the rows of
-  /// prompt_logprobs_begin .. end and then the last row if the entry draws.
+  /// prompt_logprobs_begin .. end and then the last row if the entry draws; all rows of an entry that pools the mean.
   Batch build(const StepPlan& plan);
 
  private:

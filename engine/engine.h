@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/json.h"
 #include "engine/base/result.h"
 #include "engine/request.h"
 
@@ -19,6 +20,10 @@ enum class LoadFormat { kAuto, kDummy };  // kDummy: random weights of the confi
 /// What the option table decided. Zero or -1 means "choose": the chosen value is in EngineInfo.
 struct EngineOptions {
   std::string model_dir;
+  Json config_overrides;                // null or an object merged into config.json
+  std::string runner = "auto";          // auto (the checkpoint decides) | generate | pooling
+  std::string convert = "auto";         // auto | none | embed | classify: what a pooling model answers
+  Json pooler;                          // null or an object: --pooler-config
   std::string device = "auto";          // auto | cpu
   std::string dtype = "auto";           // auto (the checkpoint's) | float32 | bfloat16 | float16
   std::string kv_cache_dtype = "auto";  // auto (the device's choice for dtype) | fp8 | fp8_e4m3
@@ -57,6 +62,7 @@ struct EngineInfo {
   int64_t activation_bytes = 0;
   double load_seconds = 0;
   bool prefix_caching = true;
+  PoolingInfo pooling;
 };
 
 /// Counters since start and gauges of now, for /metrics and /health. Taken from atomics: cheap, any thread.

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,10 @@
 #include "engine/decoder_executor.h"
 #include "engine/engine_config.h"
 #include "engine/kv_plan.h"
+#include "engine/pooling_config.h"
+#include "engine/pooling_executor.h"
+#include "engine/pooling_head.h"
+#include "engine/text/tokenizer.h"
 
 namespace seraph {
 namespace {
@@ -67,9 +72,106 @@ void fill_limits(const EngineOptions& options, const StepLimits& step, LoadedMod
   };
 }
 
+/// The ids of the tokens that a generating head classifies by.
+Result<std::vector<TokenId>> find_classifier_tokens(const EngineOptions& options, const PoolingHeadSpec& head,
+                                                    int32_t vocab_size) {
+  std::vector<TokenId> ids;
+  if (head.tokens.empty()) return ids;
+  SERAPH_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::load(options.model_dir));
+  for (const std::string& token : head.tokens) {
+    ids.push_back(tokenizer->find_piece(token));
+    if (ids.back() >= 0 && ids.back() < vocab_size) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 "classifier_from_token names \"" + token + "\", which is no token of the vocabulary",
+                 "use the vocabulary's own spelling", "classifier_from_token"};
+  }
+  return ids;
+}
+
+/// What the checkpoint and the options come to, before anything large is touched.
+struct LoadPlan {
+  PoolingPlan pooling;
+  DecoderSpec spec;
+  GenerationDefaults generation;
+  DType compute = DType::kF32;
+  std::optional<DType> kv;
+  StepLimits step;
+  int32_t logit_rows_max = 0;
+};
+
+Result<std::unique_ptr<StepExecutor>> make_pooling_executor(const EngineOptions& options, const LoadPlan& plan,
+                                                            KvCache cache, LoadedModel& model) {
+  SERAPH_ASSIGN_OR_RETURN(std::vector<TokenId> tokens,
+                          find_classifier_tokens(options, plan.pooling.head, plan.spec.vocab_size));
+  SERAPH_ASSIGN_OR_RETURN(PoolingHead head,
+                          PoolingHead::load({.checkpoint = model.checkpoint.get(),
+                                             .plan = &plan.pooling,
+                                             .spec = &plan.spec,
+                                             .tokens = std::move(tokens),
+                                             .dummy_weights = options.load_format == LoadFormat::kDummy}));
+  model.info.pooling = plan.pooling.info;
+  model.info.pooling.width = head.width(plan.spec.hidden);
+  model.limits.pooling = true;
+  return std::unique_ptr<StepExecutor>(
+      std::make_unique<PoolingExecutor>(PoolingExecutor::Args{.decoder = model.decoder.get(),
+                                                              .backend = model.backend.get(),
+                                                              .cache = std::move(cache),
+                                                              .head = std::move(head),
+                                                              .rows_max = model.info.max_num_batched_tokens,
+                                                              .num_seqs_max = model.info.max_num_seqs}));
+}
+
+Result<std::unique_ptr<StepExecutor>> make_executor(const EngineOptions& options, const LoadPlan& plan, KvCache cache,
+                                                    LoadedModel& model) {
+  if (plan.pooling.info.pools()) return make_pooling_executor(options, plan, std::move(cache), model);
+  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(DecoderExecutor::Args{
+      .decoder = model.decoder.get(),
+      .backend = model.backend.get(),
+      .cache = std::move(cache),
+      .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = plan.generation.eos_token_ids},
+      .rows_max = model.info.max_num_batched_tokens,
+      .num_seqs_max = model.info.max_num_seqs,
+      .logit_rows_max = plan.logit_rows_max}));
+}
+
 std::string model_type_of(const Checkpoint& checkpoint, const DecoderSpec& spec) {
   const Json* type = checkpoint.config().find("model_type");
   return type != nullptr && type->is_string() ? type->as_string() : spec.family;
+}
+
+/// Also fills what it decides of model.info.
+Result<LoadPlan> plan_load(const EngineOptions& options, LoadedModel& model) {
+  LoadPlan plan;
+  EngineInfo& info = model.info;
+  SERAPH_ASSIGN_OR_RETURN(
+      plan.pooling, plan_pooling(*model.checkpoint,
+                                 {.runner = options.runner, .convert = options.convert, .pooler = options.pooler}));
+  SERAPH_ASSIGN_OR_RETURN(plan.spec, read_decoder_spec(*model.checkpoint));
+  SERAPH_ASSIGN_OR_RETURN(plan.generation, read_generation_defaults(options.model_dir));
+  const DecoderSpec& spec = plan.spec;
+
+  SERAPH_ASSIGN_OR_RETURN(plan.compute, choose_dtype(options, spec.stored_dtype));
+  SERAPH_ASSIGN_OR_RETURN(plan.kv, choose_kv_dtype(options));
+  SERAPH_ASSIGN_OR_RETURN(info.max_model_len, choose_max_model_len(options, spec.max_positions,
+                                                                   spec.rope.scaling != RopeSpec::Scaling::kNone));
+  if (info.max_model_len > spec.max_positions) {
+    spdlog::warn("max_model_len {} is more than the {} positions that the checkpoint was made for", info.max_model_len,
+                 spec.max_positions);
+  }
+  SERAPH_ASSIGN_OR_RETURN(plan.step, choose_step_limits(options, spec.vocab_size));
+  const int32_t step_tokens = plan.step.max_num_batched_tokens;
+  // The mean needs the hidden state of every row.
+  plan.logit_rows_max = plan.pooling.info.pools()
+                            ? step_tokens
+                            : std::min(plan.step.max_num_seqs + plan.step.prompt_logit_rows_max, step_tokens);
+  info.model_type = model_type_of(*model.checkpoint, spec);
+  info.dtype = dtype_name(plan.compute);
+  info.vocab_size = spec.vocab_size;
+  info.max_num_seqs = plan.step.max_num_seqs;
+  info.max_num_batched_tokens = step_tokens;
+  info.block_tokens = options.block_tokens;
+  info.prefix_caching = options.enable_prefix_caching;
+  return plan;
 }
 
 }  // namespace
@@ -83,39 +185,22 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(
       model.checkpoint,
       Checkpoint::open(options.model_dir, dummy ? Checkpoint::Weights::kIgnored : Checkpoint::Weights::kRequired,
-                       options.read_ahead));
-  SERAPH_ASSIGN_OR_RETURN(const DecoderSpec spec, read_decoder_spec(*model.checkpoint));
-  SERAPH_ASSIGN_OR_RETURN(GenerationDefaults generation, read_generation_defaults(options.model_dir));
-
-  SERAPH_ASSIGN_OR_RETURN(const DType compute, choose_dtype(options, spec.stored_dtype));
-  SERAPH_ASSIGN_OR_RETURN(const std::optional<DType> kv, choose_kv_dtype(options));
-  SERAPH_ASSIGN_OR_RETURN(info.max_model_len, choose_max_model_len(options, spec.max_positions,
-                                                                   spec.rope.scaling != RopeSpec::Scaling::kNone));
-  if (info.max_model_len > spec.max_positions) {
-    spdlog::warn("max_model_len {} is more than the {} positions that the checkpoint was made for", info.max_model_len,
-                 spec.max_positions);
-  }
-  SERAPH_ASSIGN_OR_RETURN(const StepLimits step, choose_step_limits(options, spec.vocab_size));
-  info.model_type = model_type_of(*model.checkpoint, spec);
-  info.dtype = dtype_name(compute);
-  info.vocab_size = spec.vocab_size;
-  info.max_num_seqs = step.max_num_seqs;
-  info.max_num_batched_tokens = step.max_num_batched_tokens;
-  info.block_tokens = options.block_tokens;
-  info.prefix_caching = options.enable_prefix_caching;
-
-  const int32_t logit_rows_max = std::min(step.max_num_seqs + step.prompt_logit_rows_max, step.max_num_batched_tokens);
+                       options.read_ahead, options.config_overrides));
+  SERAPH_ASSIGN_OR_RETURN(const LoadPlan plan, plan_load(options, model));
   SERAPH_ASSIGN_OR_RETURN(model.backend, make_backend(options));
   info.device = model.backend->name();
-  SERAPH_ASSIGN_OR_RETURN(model.decoder, Decoder::load({.checkpoint = model.checkpoint.get(),
-                                                        .spec = spec,
-                                                        .backend = model.backend.get(),
-                                                        .compute = compute,
-                                                        .kv = kv,
-                                                        .dummy_weights = dummy,
-                                                        .seed = options.seed,
-                                                        .rows_max = step.max_num_batched_tokens,
-                                                        .logit_rows_max = logit_rows_max}));
+  const bool pools = plan.pooling.info.pools();
+  SERAPH_ASSIGN_OR_RETURN(model.decoder,
+                          Decoder::load({.checkpoint = model.checkpoint.get(),
+                                         .spec = plan.spec,
+                                         .backend = model.backend.get(),
+                                         .compute = plan.compute,
+                                         .kv = plan.kv,
+                                         .dummy_weights = dummy,
+                                         .seed = options.seed,
+                                         .rows_max = plan.step.max_num_batched_tokens,
+                                         .logit_rows_max = plan.logit_rows_max,
+                                         .output = pools ? DecoderOutput::kHidden : DecoderOutput::kLogits}));
   info.num_parameters = model.decoder->num_parameters();
   info.weight_bytes = model.decoder->weight_bytes();
   info.activation_bytes = model.decoder->activation_bytes();
@@ -124,16 +209,9 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   info.num_kv_blocks = cache.num_blocks;
   info.kv_cache_dtype = dtype_name(cache.shape.dtype);
   info.kv_bytes = cache.storage.bytes();
-  fill_limits(options, step, model);
-  model.limits.eos_ids = generation.eos_token_ids;
-  model.executor = std::make_unique<DecoderExecutor>(
-      DecoderExecutor::Args{.decoder = model.decoder.get(),
-                            .backend = model.backend.get(),
-                            .cache = std::move(cache),
-                            .sample_model = {.vocab_size = spec.vocab_size, .eos_ids = generation.eos_token_ids},
-                            .rows_max = step.max_num_batched_tokens,
-                            .num_seqs_max = step.max_num_seqs,
-                            .logit_rows_max = logit_rows_max});
+  fill_limits(options, plan.step, model);
+  model.limits.eos_ids = plan.generation.eos_token_ids;
+  SERAPH_ASSIGN_OR_RETURN(model.executor, make_executor(options, plan, std::move(cache), model));
   info.load_seconds = static_cast<double>(now_us() - begin) / 1e6;
   return model;
 }

@@ -26,6 +26,7 @@ EngineLoop::EngineLoop(Args args)
   const auto num_seqs_max = static_cast<size_t>(args.limits.num_seqs_max);
   drawn_.reserve(num_seqs_max);
   draws_.reserve(num_seqs_max);
+  pooled_.reserve(num_seqs_max);
   store_stats();
 }
 
@@ -86,12 +87,30 @@ void EngineLoop::collect() {
     shared_.failed.store(true, std::memory_order_release);
     return;
   }
-  fill_prompt_logprobs(plan, result);
+  if (result.pooled_width > 0) {
+    read_pooled(plan, result);
+  } else {
+    fill_prompt_logprobs(plan, result);
+  }
   const MonotonicUs now = now_us();
   for (const Progress& progress : scheduler_.commit_step(drawn_)) publish_progress(progress, now);
   scheduler_.clear_ended();
   ++stats_.num_steps;
   stats_.last_step_us = now;
+}
+
+/// Whose vector is which; drawn_ needs a token that stands for it.
+void EngineLoop::read_pooled(const StepPlan& plan, const StepResult& result) {
+  drawn_.assign(plan.entries.size(), 0);
+  pooled_.clear();
+  const auto width = static_cast<size_t>(result.pooled_width);
+  size_t begin = 0;
+  for (const PlannedSequence& entry : plan.entries) {
+    const size_t count = entry.draws ? width : 0;
+    pooled_.push_back(result.pooled.subspan(begin, count));
+    begin += count;
+  }
+  SERAPH_CHECK(begin == result.pooled.size(), "a vector for every prompt that ended");
 }
 
 /// Walks the result rows in the order of the plan: prompt logprobs go to their sequence, draws to draws_ and drawn_.
@@ -120,7 +139,12 @@ void EngineLoop::publish_progress(const Progress& progress, MonotonicUs now) {
   event.num_cached_tokens = sequence.cached_tokens;
   event.scheduled_us = sequence.scheduled_us;
   event.published_us = now;
-  const SampleResult& draw = *draws_[static_cast<size_t>(progress.entry)];
+  const auto entry = static_cast<size_t>(progress.entry);
+  if (sequence.pools()) {
+    event.pooled = std::make_unique<std::vector<float>>(pooled_[entry].begin(), pooled_[entry].end());
+    return publish(std::move(event));
+  }
+  const SampleResult& draw = *draws_[entry];
   if (progress.token < 0) {
     event.error =
         std::make_unique<std::string>("no token can be drawn: every id is masked or the logits are not finite");

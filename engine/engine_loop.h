@@ -40,6 +40,7 @@ class EngineLoop {
   bool take_submissions();
   bool step(MonotonicUs round_begin);
   void collect();
+  void read_pooled(const StepPlan& plan, const StepResult& result);
   void fill_prompt_logprobs(const StepPlan& plan, const StepResult& result);
   void publish_progress(const Progress& progress, MonotonicUs now);
   void publish_ended();
@@ -63,8 +64,9 @@ class EngineLoop {
   // Scratch, reused every round.
   std::vector<std::unique_ptr<Request>> requests_;
   std::vector<RequestId> cancels_;
-  std::vector<TokenId> drawn_;              // by entry of the plan
-  std::vector<const SampleResult*> draws_;  // by entry of the plan; null where it does not draw
+  std::vector<TokenId> drawn_;                  // by entry of the plan
+  std::vector<const SampleResult*> draws_;      // by entry of the plan; null where it does not draw
+  std::vector<std::span<const float>> pooled_;  // likewise, of a pooling model
 };
 
 }  // namespace seraph

@@ -40,11 +40,39 @@ struct SamplingParams {
   int32_t num_prompt_logprobs = -1;  // likewise for every prompt position after the first
 };
 
-/// REQUIRES: 1 <= prompt_ids.size() and prompt_ids.size() + 1 <= max_model_len.
+/// How a request to a pooling model makes one vector of its prompt's hidden states.
+enum class Pooling : uint8_t {
+  kNone,  // it does not: the request generates
+  kLast,  // the last token's
+  kMean,  // the mean over all tokens
+};
+
+/// What the answers of a pooling model are made of. Constant after loading.
+struct PoolingInfo {
+  enum class Task : uint8_t { kNone, kEmbed, kClassify };  // kNone: the model generates
+  enum class Activation : uint8_t { kNone, kNormalize, kSoftmax, kSigmoid };
+
+  Task task = Task::kNone;
+  Pooling pooling = Pooling::kNone;
+  bool first_token_only = false;  // CLS pooling: the first token's state, which sees nothing else
+  Activation activation = Activation::kNone;
+  bool use_activation = true;            // unless a request says otherwise
+  int32_t width = 0;                     // numbers of one answer
+  bool any_dimensions = false;           // requests may ask for any smaller width,
+  std::vector<int32_t> dimensions = {};  // or for one of these
+  std::vector<std::string> labels = {};  // kClassify: [width]
+  bool pairs_have_separator = true;      // a query and its document are tokenized as a pair, not as one text
+  TokenId pad_token = -1;                // kClassify: the last token that is not this one is pooled
+
+  bool pools() const { return task != Task::kNone; }
+};
+
+/// REQUIRES: 1 <= prompt_ids.size() and prompt_ids.size() + 1 <= max_model_len (pooling: size() <= max_model_len).
 struct Request {
   RequestId id = 0;
   std::vector<TokenId> prompt_ids = {};
   SamplingParams sampling = {};
+  Pooling pooling = Pooling::kNone;         // else the answer is Event::pooled and `sampling` means nothing
   int32_t priority = 0;                     // smaller runs earlier; equal: first come, first served
   std::array<uint8_t, 16> cache_salt = {};  // separates prefix-cache tenants; all zero: the common one
   MonotonicUs arrived_us = 0;               // when the HTTP request was complete
@@ -60,8 +88,8 @@ struct TokenLogprob {
 /// One position: the chosen (or given) token first, then the k best in falling order, not repeated.
 using PositionLogprobs = std::vector<TokenLogprob>;
 
-/// One generated token of one request, or its end, or both. The last event of a request is the one
-/// whose `finish` is not kNone; exactly one such event follows every accepted submit().
+/// One generated token of one request, or its end, or both. A pooling request has one event, with kStop. The last event
+/// of a request is the one whose `finish` is not kNone; exactly one such event follows every accepted submit().
 struct Event {
   RequestId id = 0;
   TokenId token = -1;  // -1: no token in this event (cancelled, error)
@@ -72,6 +100,7 @@ struct Event {
   MonotonicUs published_us = 0;                     // when this event was published
   std::unique_ptr<PositionLogprobs> logprobs = {};  // when asked for
   std::unique_ptr<std::vector<PositionLogprobs>> prompt_logprobs = {};  // with the first token; [0] is empty
+  std::unique_ptr<std::vector<float>> pooled = {};                      // of a pooling request: [PoolingInfo::width]
   std::unique_ptr<std::string> error = {};                              // kError: one sentence
 };
 

@@ -16,6 +16,9 @@ struct StepResult {
   /// For each entry of the plan in order: one per row of prompt_logprobs_begin .. end, then the draw if it draws.
   /// Valid until the next launch().
   std::span<const SampleResult> rows;
+  /// Of a pooling model, instead of rows: [entries that draw, pooled_width] in order of the plan.
+  std::span<const float> pooled = {};
+  int32_t pooled_width = 0;
   int64_t device_us = 0;  // time inside kernels
   DeviceStatus status = {};
 };

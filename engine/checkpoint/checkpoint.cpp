@@ -247,9 +247,22 @@ Status check_quantisation(const Json& config, const std::string& path) {
   return {};
 }
 
+void merge_members(const Json& overrides, Json& config) {
+  if (!overrides.is_object()) return;
+  for (const auto& [name, value] : overrides.as_object()) {
+    Json* member = config.find(name);
+    if (member != nullptr && member->is_object() && value.is_object()) {
+      merge_members(value, *member);
+    } else {
+      config.set(name, value);
+    }
+  }
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string& model_dir, Weights weights, bool read_ahead) {
+Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string& model_dir, Weights weights, bool read_ahead,
+                                                     const Json& overrides) {
   std::error_code ignored;
   if (!fs::is_directory(model_dir, ignored)) {
     return Error{ErrorCode::kNotFound, fmt::format("there is no model folder {}", model_dir),
@@ -261,6 +274,7 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string& model_di
                  "give --model a Hugging Face folder with config.json and safetensors weights"};
   }
   SERAPH_ASSIGN_OR_RETURN(Json config, read_config_file(config_path));
+  merge_members(overrides, config);
   SERAPH_RETURN_IF_ERROR(check_quantisation(config, config_path));
   auto folder = std::make_unique<HuggingFaceFolder>(model_dir, std::move(config));
   if (weights == Weights::kRequired) SERAPH_RETURN_IF_ERROR(folder->open_weights(read_ahead));

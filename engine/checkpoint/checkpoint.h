@@ -35,7 +35,9 @@ class Checkpoint {
 
   /// Errors: kNotFound (no folder, no config.json, no weights: each with the way out), kCorrupt (which
   /// file, which key), kUnsupported (pickled .bin weights, quantised checkpoints).
-  static Result<std::unique_ptr<Checkpoint>> open(const std::string& model_dir, Weights weights, bool read_ahead);
+  /// Members of `overrides` (null, or an object) replace those of config.json; objects in objects are merged.
+  static Result<std::unique_ptr<Checkpoint>> open(const std::string& model_dir, Weights weights, bool read_ahead,
+                                                  const Json& overrides = {});
   virtual ~Checkpoint() = default;
 
   virtual const std::string& dir() const = 0;

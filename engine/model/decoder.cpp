@@ -27,6 +27,7 @@ class PlainDecoder final : public Decoder {
         kv_(args.kv.value_or(types_.kv)),
         rows_max_(args.rows_max),
         logit_rows_max_(args.logit_rows_max),
+        output_(args.output),
         rope_(args.spec.rope) {}
 
   Status load(const LoadArgs& args);
@@ -61,6 +62,7 @@ class PlainDecoder final : public Decoder {
   const DType kv_;
   const int32_t rows_max_;
   const int32_t logit_rows_max_;
+  const DecoderOutput output_;
   DecoderWeights weights_;  // constant after load()
   RopeTable rope_;
   int64_t activation_bytes_ = 0;
@@ -94,11 +96,15 @@ Status PlainDecoder::allocate_activations() {
   const int64_t all = rows_max_;
   const int64_t last = logit_rows_max_;
   const Shape shapes[] = {
-      {kX, all, spec_.hidden, types_.residual},        {kNormed, all, spec_.hidden, types_.input},
-      {kQkv, all, qkv_cols(), types_.output},          {kAttended, all, q_cols(), types_.input},
-      {kInner, all, spec_.intermediate, types_.input}, {kCosSin, all, spec_.rope.rotary_dim, DType::kF32},
-      {kLastX, last, spec_.hidden, types_.residual},   {kLastAttended, last, q_cols(), types_.input},
-      {kLogits, last, spec_.vocab_size, DType::kF32},
+      {kX, all, spec_.hidden, types_.residual},
+      {kNormed, all, spec_.hidden, types_.input},
+      {kQkv, all, qkv_cols(), types_.output},
+      {kAttended, all, q_cols(), types_.input},
+      {kInner, all, spec_.intermediate, types_.input},
+      {kCosSin, all, spec_.rope.rotary_dim, DType::kF32},
+      {kLastX, last, spec_.hidden, types_.residual},
+      {kLastAttended, last, q_cols(), types_.input},
+      {kLogits, output_ == DecoderOutput::kLogits ? last : 0, spec_.vocab_size, DType::kF32},
   };
   for (const Shape& s : shapes) {
     SERAPH_RETURN_IF_ERROR(allocate(buffers_[s.which], tensors_[s.which], s.rows, s.cols, s.dtype));
@@ -204,16 +210,18 @@ Tensor PlainDecoder::forward(const Batch& batch, KvCache& cache) {
     finish_layer(layer, rows(kAttended, count), rows(kX, count));
   }
   write_kv(weights_.layers.back(), last, batch, cache);
-  const Tensor logits = rows(kLogits, num_logits);
-  if (num_logits == 0) return logits;
+  const bool wants_logits = output_ == DecoderOutput::kLogits;
+  const Tensor normed = rows(kNormed, num_logits);
+  const Tensor logits = rows(kLogits, wants_logits ? num_logits : 0);
+  if (num_logits == 0) return wants_logits ? logits : normed;
   attend(last, batch, cache);
   keep_logit_rows(batch);
   const Tensor x = rows(kLastX, num_logits);
   finish_layer(weights_.layers.back(), rows(kLastAttended, num_logits), x);
 
-  const Tensor normed = rows(kNormed, num_logits);
   backend_.rms_norm(
       {.x = x, .weight = floats(weights_.final_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});
+  if (!wants_logits) return normed;
   backend_.linear({.x = normed, .weight = weights_.head_or_embed(), .out = logits});
   return logits;
 }

@@ -18,6 +18,12 @@ namespace seraph {
 /// kUnsupported names the architecture and the ones that exist; kCorrupt names the key and its range.
 Result<DecoderSpec> read_decoder_spec(const Checkpoint& checkpoint);
 
+/// What forward() returns of the rows that the batch asks for.
+enum class DecoderOutput : uint8_t {
+  kLogits,  // [L, vocab_size] f32
+  kHidden,  // [L, hidden] after the final norm, in the backend's input dtype; the head is not loaded
+};
+
 class Decoder {
  public:
   struct LoadArgs {
@@ -30,6 +36,7 @@ class Decoder {
     uint64_t seed = 0;
     int32_t rows_max = 0;        // T of the largest batch: activations are allocated once, at load
     int32_t logit_rows_max = 0;  // L of the largest batch
+    DecoderOutput output = DecoderOutput::kLogits;
   };
   static Result<std::unique_ptr<Decoder>> load(const LoadArgs& args);
   virtual ~Decoder() = default;
@@ -39,8 +46,8 @@ class Decoder {
   virtual int64_t weight_bytes() const = 0;
   virtual int64_t activation_bytes() const = 0;
   virtual int64_t num_parameters() const = 0;
-  /// Runs all layers, writes keys and values to the cache, returns logits [L, V] f32 (owned by the
-  /// decoder, valid until the next forward). Asynchronous like the backend's operations.
+  /// Runs all layers, writes keys and values to the cache, returns LoadArgs::output of the batch's logit rows (owned
+  /// by the decoder, valid until the next forward). Asynchronous like the backend's operations.
   virtual Tensor forward(const Batch& batch, KvCache& cache) = 0;
 };
 

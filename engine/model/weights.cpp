@@ -11,33 +11,10 @@
 #include <string>
 
 #include "engine/base/check.h"
+#include "engine/model/host_floats.h"
 
 namespace seraph {
 namespace {
-
-float half_to_float(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16;
-  const uint32_t exponent = half >> 10 & 0x1FU;
-  const uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | fraction << 13);
-  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-  const float magnitude = static_cast<float>(fraction) * 0x1p-24F;  // zero or subnormal
-  return sign != 0 ? -magnitude : magnitude;
-}
-
-void append_floats(const HostMatrix& matrix, std::vector<float>& out) {
-  const auto count = static_cast<size_t>(matrix.rows * matrix.cols);
-  const auto* halves = static_cast<const uint16_t*>(matrix.data);
-  const size_t begin = out.size();
-  out.resize(begin + count);
-  if (matrix.dtype == DType::kF32) std::memcpy(out.data() + begin, matrix.data, count * sizeof(float));
-  if (matrix.dtype == DType::kBf16) {
-    for (size_t i = 0; i < count; ++i) out[begin + i] = std::bit_cast<float>(static_cast<uint32_t>(halves[i]) << 16);
-  }
-  if (matrix.dtype == DType::kF16) {
-    for (size_t i = 0; i < count; ++i) out[begin + i] = half_to_float(halves[i]);
-  }
-}
 
 /// One tensor of a fused matrix or vector: its name without ".weight" and its rows.
 struct Part {
@@ -195,6 +172,7 @@ Status Loader::check_fits() const {
 }
 
 Status Loader::check_head() const {
+  if (args_.output == DecoderOutput::kHidden) return {};
   if (args_.dummy_weights || spec_.tied_head || args_.checkpoint->has_tensor(names_.head)) return {};
   return Error{ErrorCode::kCorrupt,
                fmt::format("{}/config.json: tie_word_embeddings is not true, but the weights lack {}",
@@ -212,7 +190,7 @@ Result<DecoderWeights> Loader::load() {
     SERAPH_RETURN_IF_ERROR(load_layer(i, weights_.layers[static_cast<size_t>(i)]));
   }
   SERAPH_RETURN_IF_ERROR(norm(weights_.final_norm, names_.final_norm, spec_.hidden));
-  if (!spec_.tied_head) {
+  if (!spec_.tied_head && args_.output == DecoderOutput::kLogits) {
     SERAPH_RETURN_IF_ERROR(matrix(weights_.head, {{names_.head, spec_.vocab_size}}, spec_.hidden));
   }
   return std::move(weights_);

@@ -26,11 +26,16 @@ Scheduler::Scheduler(const SchedulerLimits& limits, std::array<uint64_t, 2> hash
 std::string Scheduler::refusal(const Request& request) const {
   const auto prompt_tokens = static_cast<int64_t>(request.prompt_ids.size());
   if (prompt_tokens == 0) return "the prompt is empty";
-  if (prompt_tokens + 1 > limits_.model_tokens_max) {
-    return "the prompt has " + std::to_string(prompt_tokens) + " tokens; with room for one more the limit is " +
-           std::to_string(limits_.model_tokens_max - 1);
+  const bool pools = request.pooling != Pooling::kNone;
+  if (pools && !limits_.pooling) return "this model generates text, it does not pool";
+  if (!pools && limits_.pooling) return "this model pools, it does not generate text";
+  const int64_t room = pools ? 0 : 1;  // for one token after the prompt
+  if (prompt_tokens + room > limits_.model_tokens_max) {
+    return "the prompt has " + std::to_string(prompt_tokens) + " tokens; " +
+           (pools ? "the limit is " : "with room for one more the limit is ") +
+           std::to_string(limits_.model_tokens_max - room);
   }
-  if (prompt_tokens + 1 > int64_t{limits_.num_blocks} * limits_.block_tokens) {
+  if (prompt_tokens + room > int64_t{limits_.num_blocks} * limits_.block_tokens) {
     return "the prompt has " + std::to_string(prompt_tokens) + " tokens, the KV cache holds " +
            std::to_string(int64_t{limits_.num_blocks} * limits_.block_tokens);
   }
@@ -60,7 +65,9 @@ void Scheduler::add(std::unique_ptr<const Request> request) {
 
   sequence.prompt_tokens = static_cast<int32_t>(asked.prompt_ids.size());
   const int64_t total_max = int64_t{sequence.prompt_tokens} + std::max(asked.sampling.tokens_max, 1);
-  sequence.total_tokens_max = static_cast<int32_t>(std::min<int64_t>(total_max, limits_.model_tokens_max));
+  sequence.total_tokens_max = sequence.pools()
+                                  ? sequence.prompt_tokens + 1
+                                  : static_cast<int32_t>(std::min<int64_t>(total_max, limits_.model_tokens_max));
   sequence.draws_need_host = asked.sampling.frequency_penalty != 0.0F || asked.sampling.presence_penalty != 0.0F ||
                              asked.sampling.repetition_penalty != 1.0F;
   sequence.tokens = asked.prompt_ids;
@@ -117,6 +124,12 @@ Progress Scheduler::take_token(Sequence& sequence, TokenId token) {
   Progress progress{.sequence = &sequence, .token = token};
   if (token < 0) {
     progress.finish = FinishReason::kError;
+    finish(sequence);
+    return progress;
+  }
+  if (sequence.pools()) {
+    progress.token = -1;
+    progress.finish = FinishReason::kStop;
     finish(sequence);
     return progress;
   }

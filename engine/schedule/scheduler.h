@@ -35,6 +35,7 @@ struct SchedulerLimits {
   int32_t num_blocks = 0;
   int32_t steps_in_flight_max = 1;
   bool prefix_caching = true;
+  bool pooling = false;  // requests pool; else they generate
   std::vector<TokenId> eos_ids = {};
   /// True when keys of a prompt of this length are rotated by an amount that depends on the length; null: never.
   std::function<bool(int32_t prompt_tokens)> keys_depend_on_prompt = {};
@@ -45,7 +46,7 @@ struct PlannedSequence {
   Sequence* sequence = nullptr;
   int32_t first_position = 0;
   int32_t num_tokens = 0;
-  bool draws = false;                 // the last row draws the token at position first_position + num_tokens
+  bool draws = false;  // the last row draws the token at first_position + num_tokens; of a pooling request: ends it
   int32_t prompt_logprobs_begin = 0;  // rows (positions) begin .. end report the logprob of the prompt token after them
   int32_t prompt_logprobs_end = 0;
 };

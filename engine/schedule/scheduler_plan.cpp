@@ -209,6 +209,7 @@ const BlockKey& Scheduler::block_key(Sequence& sequence, int32_t index) {
 int32_t Scheduler::count_prefix_hits(Sequence& sequence, int32_t& num_unheld) {
   num_unheld = 0;
   if (!limits_.prefix_caching || !sequence.prompt_logprobs_done()) return 0;
+  if (sequence.request->pooling == Pooling::kMean) return 0;  // a cached row has no hidden state to add up
   const int32_t hits_max = (static_cast<int32_t>(sequence.tokens.size()) - 1) / limits_.block_tokens;
   int32_t hits = 0;
   for (; hits < hits_max; ++hits) {

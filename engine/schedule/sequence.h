@@ -49,6 +49,8 @@ struct Sequence {
   std::unique_ptr<std::vector<PositionLogprobs>> prompt_logprobs;  // filled as steps are collected
 
   int32_t total_tokens() const { return static_cast<int32_t>(tokens.size()) + pending_tokens; }
+  /// What is drawn at the end of a pooling request's prompt is its vector: one pending token that is never fed back.
+  bool pools() const { return request->pooling != Pooling::kNone; }
   int32_t generated_tokens() const { return total_tokens() - prompt_tokens; }
   int32_t remaining_tokens() const { return total_tokens() - computed_tokens; }
   bool wants_prompt_logprobs() const { return request->sampling.num_prompt_logprobs >= 0; }

@@ -18,6 +18,27 @@ std::string list_architectures() {
   return out;
 }
 
+/// The generating class of the same decoder: "LlamaForSequenceClassification" and "LlamaModel" are Llama's trunk with
+/// another head or none.
+std::string generating_class(std::string name) {
+  for (const std::string_view ending : {"ForSequenceClassification", "Model"}) {
+    if (!std::string_view(name).ends_with(ending)) continue;
+    name.resize(name.size() - ending.size());
+    return name + "ForCausalLM";
+  }
+  return name;
+}
+
+/// Checkpoints saved from the trunk alone leave out its prefix.
+void drop_trunk_prefix(const Checkpoint& checkpoint, TensorNames& names) {
+  constexpr std::string_view kPrefix = "model.";
+  if (!names.embed.starts_with(kPrefix) || checkpoint.has_tensor(names.embed)) return;
+  if (!checkpoint.has_tensor(names.embed.substr(kPrefix.size()))) return;
+  for (std::string* name : {&names.embed, &names.final_norm, &names.layer}) {
+    if (name->starts_with(kPrefix)) name->erase(0, kPrefix.size());
+  }
+}
+
 }  // namespace
 
 std::span<const Family> all_families() {
@@ -42,10 +63,12 @@ Result<DecoderSpec> read_decoder_spec(const Checkpoint& checkpoint) {
     config.fail("architectures", "is missing, so the kind of model is unknown");
     return config.status().error();
   }
+  const std::string wanted = generating_class(name);
   for (const Family& family : all_families()) {
-    if (name != family.architecture && !(key == std::string_view("model_type") && name == family.model_type)) continue;
+    if (wanted != family.architecture && !(key == std::string_view("model_type") && name == family.model_type)) continue;
     DecoderSpec spec = family.read(config);
     SERAPH_RETURN_IF_ERROR(config.status());
+    drop_trunk_prefix(checkpoint, spec.names);
     return spec;
   }
   return Error{ErrorCode::kUnsupported,

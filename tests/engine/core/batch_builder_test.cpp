@@ -8,8 +8,12 @@ namespace {
 using Ints = std::vector<int32_t>;
 Ints list(std::span<const int32_t> values) { return {values.begin(), values.end()}; }
 
-Sequence make_sequence(std::vector<TokenId> tokens, int32_t prompt_tokens, Ints blocks) {
+Sequence make_sequence(std::vector<TokenId> tokens, int32_t prompt_tokens, Ints blocks,
+                       Pooling pooling = Pooling::kNone) {
   Sequence sequence;
+  auto request = std::make_unique<Request>();
+  request->pooling = pooling;
+  sequence.request = std::move(request);
   sequence.tokens = std::move(tokens);
   sequence.prompt_tokens = prompt_tokens;
   sequence.blocks = std::move(blocks);
@@ -50,6 +54,16 @@ TEST(BatchBuilder, MarksTheIdThatIsStillOnTheDevice) {
   plan.entries.push_back({.sequence = &decode, .first_position = 3, .num_tokens = 1, .draws = true});
   BatchBuilder builder(16, 4, 8, 4);
   EXPECT_EQ(builder.build(plan).token_ids[0], kPendingToken);
+}
+
+TEST(BatchBuilder, TheMeanNeedsEveryRowTheLastTokenItsOwn) {
+  Sequence mean = make_sequence({10, 11, 12, 13}, 4, {7}, Pooling::kMean);
+  Sequence last = make_sequence({20, 21, 22}, 3, {4}, Pooling::kLast);
+  StepPlan plan;
+  plan.entries.push_back({.sequence = &mean, .first_position = 0, .num_tokens = 3});
+  plan.entries.push_back({.sequence = &last, .first_position = 0, .num_tokens = 3, .draws = true});
+  BatchBuilder builder(16, 4, 8, 4);
+  EXPECT_EQ(list(builder.build(plan).logit_rows), (Ints{0, 1, 2, 5}));
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ class EngineClient {
     if (event.logprobs) answer.logprobs.push_back(std::move(*event.logprobs));
     if (event.prompt_logprobs) answer.prompt_logprobs = std::move(*event.prompt_logprobs);
     if (event.error) answer.error = *event.error;
+    if (event.pooled) answer.pooled = *event.pooled;
     answer.num_cached_tokens = event.num_cached_tokens;
     if (event.finish == FinishReason::kNone) return;
     answer.finish = event.finish;

@@ -20,6 +20,7 @@ struct Answer {
   int32_t num_cached_tokens = 0;
   int32_t num_finishes = 0;
   std::string error;
+  std::vector<float> pooled;
 };
 
 inline bool operator==(const TokenLogprob& a, const TokenLogprob& b) {

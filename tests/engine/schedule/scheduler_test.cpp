@@ -255,5 +255,59 @@ TEST(Scheduler, AdmissionLeavesBlocksPromisedToRunningPrefillsAlone) {
   EXPECT_EQ(scheduler.stats().num_preemptions, 0);
 }
 
+TEST(Scheduler, APoolingRequestEndsWithItsPromptAndMayFillTheContext) {
+  SchedulerLimits limits = limits_of(2, 16, 100);
+  limits.pooling = true;
+  Scheduler scheduler(limits, {1, 2});
+  auto request = make_request(1, 200);
+  request->pooling = Pooling::kMean;
+  scheduler.add(std::move(request));
+  for (int32_t done = 0; done < 200; done += 16) {
+    const StepPlan plan = scheduler.plan_step(1);
+    ASSERT_EQ(plan.entries.size(), 1U);
+    EXPECT_EQ(plan.entries[0].draws, done + 16 >= 200);
+    const auto progress = scheduler.commit_step(std::vector<TokenId>{0});
+    ASSERT_EQ(progress.size(), plan.entries[0].draws ? 1U : 0U);
+    if (progress.empty()) continue;
+    EXPECT_EQ(progress[0].finish, FinishReason::kStop);
+    EXPECT_EQ(progress[0].token, -1);
+  }
+  scheduler.clear_ended();
+  EXPECT_TRUE(scheduler.idle());
+  EXPECT_EQ(scheduler.stats().generation_tokens, 0);
+  scheduler.check_integrity();
+}
+
+TEST(Scheduler, TheMeanOfAPromptReusesNoCachedRows) {
+  SchedulerLimits limits = limits_of(2, 64, 100);
+  limits.pooling = true;
+  Scheduler scheduler(limits, {1, 2});
+  for (const Pooling pooling : {Pooling::kLast, Pooling::kLast, Pooling::kMean}) {
+    auto request = make_request(1, 20);
+    request->pooling = pooling;
+    scheduler.add(std::move(request));
+    const StepPlan plan = step(scheduler);
+    const bool first = scheduler.stats().prefix_hits_tokens == 0;
+    EXPECT_EQ(plan.num_tokens, pooling == Pooling::kMean || first ? 20 : 4);
+    scheduler.clear_ended();
+  }
+  EXPECT_EQ(scheduler.stats().prefix_hits_tokens, 16);
+}
+
+TEST(Scheduler, RefusesWhatTheModelIsNotFor) {
+  Scheduler generates(limits_of(2, 16, 100), {1, 2});
+  auto pools = make_request(1, 3);
+  pools->pooling = Pooling::kLast;
+  generates.add(std::move(pools));
+  ASSERT_EQ(generates.ended().size(), 1U);
+  EXPECT_EQ(generates.ended()[0].error, "this model generates text, it does not pool");
+  SchedulerLimits limits = limits_of(2, 16, 100);
+  limits.pooling = true;
+  Scheduler pooling(limits, {1, 2});
+  pooling.add(make_request(2, 3));
+  ASSERT_EQ(pooling.ended().size(), 1U);
+  EXPECT_EQ(pooling.ended()[0].error, "this model pools, it does not generate text");
+}
+
 }  // namespace
 }  // namespace seraph
