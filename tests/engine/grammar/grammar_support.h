@@ -27,13 +27,13 @@ inline GrammarPtr compiled(Result<GrammarPtr> result) {
   return *compile_json_schema(Json(false));
 }
 
-inline GrammarPtr schema(std::string_view text) { return compiled(compile_json_schema_text(text, unhurried())); }
+inline GrammarPtr schema(std::string_view text) { return compiled(compile_json_schema_text(text, {}, unhurried())); }
 inline GrammarPtr regex(std::string_view pattern) { return compiled(compile_regex(pattern, unhurried())); }
 inline GrammarPtr ebnf(std::string_view source) { return compiled(compile_ebnf(source, unhurried())); }
 
 /// The error's text; "" when the schema compiles.
 inline std::string schema_error(std::string_view text) {
-  const auto result = compile_json_schema_text(text, unhurried());
+  const auto result = compile_json_schema_text(text, {}, unhurried());
   return result.ok() ? "" : result.error().text();
 }
 
