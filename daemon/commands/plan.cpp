@@ -2,7 +2,6 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <charconv>
 #include <cstdio>
 
 #include "daemon/cli/help.h"
@@ -24,11 +23,37 @@ constexpr OptionRow kPlanOptions[] = {
      .help = "Bytes of one weight: 4, 2, 1 (fp8, int8), 0.5 (4 bit). Default: the files', else 2.",
      .min = 0.1,
      .max = 8},
+    {.name = "quantization",
+     .group = G::kTool,
+     .help = "Quantisation on loading, for the exact sum.",
+     .aliases = "-q",
+     .choices = "fp8|ifq|ifq_nf4"},
     {.name = "hidden-size", .type = T::kInt, .group = G::kTool, .help = "Width of the model.", .min = 1, .max = 1e9},
     {.name = "num-layers", .type = T::kInt, .group = G::kTool, .help = "Layers.", .min = 1, .max = 1e6},
     {.name = "num-heads", .type = T::kInt, .group = G::kTool, .help = "Attention heads.", .min = 1, .max = 1e6},
     {.name = "num-kv-heads", .type = T::kInt, .group = G::kTool, .help = "KV heads.", .min = 1, .max = 1e6},
     {.name = "max-model-len", .type = T::kInt, .group = G::kTool, .help = "Context in tokens.", .min = 1, .max = 1e12},
+    {.name = "max-num-batched-tokens",
+     .type = T::kInt,
+     .group = G::kTool,
+     .help = "Tokens of one step.",
+     .serve_default = "2048",
+     .min = 1,
+     .max = 1e9},
+    {.name = "max-num-seqs",
+     .type = T::kInt,
+     .group = G::kTool,
+     .help = "Sequences of one step.",
+     .serve_default = "256",
+     .min = 1,
+     .max = 1e6},
+    {.name = "block-size",
+     .type = T::kInt,
+     .group = G::kTool,
+     .help = "Tokens of a KV block.",
+     .serve_default = "16",
+     .min = 1,
+     .max = 1e6},
     {.name = "kv-bytes",
      .type = T::kFloat,
      .group = G::kTool,
@@ -43,12 +68,22 @@ constexpr OptionRow kPlanOptions[] = {
      .serve_default = "0.9",
      .min = 0.01,
      .max = 1},
-    {.name = "card-gib",
+    {.name = "gpus",
      .type = T::kList,
      .group = G::kTool,
-     .help = "Card sizes to try.",
+     .help = "Cards to try: sizes in GiB, or names (L20, A100, H20, ...) with what their driver reports.",
+     .aliases = "card-gib",
      .serve_default = "24,40,48,80",
      .splits_commas = true},
+    {.name = "json", .type = T::kBool, .group = G::kTool, .help = "Print JSON.", .serve_default = "false"},
+};
+
+/// A card of the list and what both ways say about it.
+struct CardPlan {
+  PlanCard card;
+  int64_t rule_cards = 0;
+  int64_t exact_cards = 0;
+  double kv_tokens = 0;  // of exact_cards cards
 };
 
 Result<PlanShape> shape_of(const Settings& settings) {
@@ -64,36 +99,111 @@ Result<PlanShape> shape_of(const Settings& settings) {
   };
   real("parameters-b", shape.parameters_b);
   real("weight-bytes", shape.bytes_per_weight);
+  if (settings.at("parameters-b").set) shape.linear_parameters_b = 0;
   if (settings.at("parameters-b").set || settings.at("weight-bytes").set) shape.weights_gib = 0;
+  shape.quantization = settings.text("quantization");
   number("hidden-size", shape.hidden_size);
   number("num-layers", shape.num_layers);
   number("num-heads", shape.num_heads);
   number("num-kv-heads", shape.num_kv_heads);
   number("max-model-len", shape.context_tokens);
+  number("max-num-batched-tokens", shape.batched_tokens);
+  number("max-num-seqs", shape.num_sequences);
+  number("block-size", shape.block_tokens);
   real("kv-bytes", shape.kv_bytes);
   real("gpu-memory-utilization", shape.memory_utilization);
   return shape;
 }
 
-void print_plan(const PlanShape& shape, const MemoryPlan& plan, const std::vector<std::string>& cards) {
-  fmt::print("weights              {:10.2f} GiB  ({:.2f} B parameters of {:g} bytes)\n", plan.weights_gib,
-             shape.parameters_b, shape.bytes_per_weight);
-  fmt::print("KV cache per token   {:10.2f} KiB\n", plan.kv_bytes_per_token / 1024);
-  fmt::print("KV cache, one request{:10.2f} GiB  (of {} tokens)\n", plan.kv_gib, shape.context_tokens);
-  fmt::print("needed               {:10.2f} GiB  (weights and KV cache over {:g} of the memory)\n", plan.needed_gib,
-             shape.memory_utilization);
+Result<std::vector<CardPlan>> card_plans(const PlanShape& shape, const MemoryPlan& rule,
+                                         const std::vector<std::string>& cards) {
+  std::vector<CardPlan> out;
   for (const std::string& text : cards) {
-    double card_gib = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), card_gib);
-    const int64_t count = error == std::errc{} ? plan_cards(shape, plan, card_gib) : 0;
-    if (count == 0) {
-      fmt::print("cards of {:>4} GiB    does not fit any number that divides {} heads\n", text, shape.num_heads);
-      continue;
+    CardPlan plan;
+    SERAPH_ASSIGN_OR_RETURN(plan.card, parse_plan_card(text));
+    plan.rule_cards = plan_cards(shape, rule, plan.card.memory_gib);
+    SERAPH_ASSIGN_OR_RETURN(plan.exact_cards, plan_exact_cards(shape, plan.card.memory_gib));
+    if (plan.exact_cards > 0) {
+      SERAPH_ASSIGN_OR_RETURN(const ExactPlan exact, plan_exact(shape, plan.exact_cards));
+      plan.kv_tokens = exact.kv_tokens(plan.card.memory_gib, shape.memory_utilization);
     }
-    const double left = static_cast<double>(count) * card_gib * shape.memory_utilization - plan.weights_gib;
-    fmt::print("cards of {:>4} GiB    {:10}      (KV cache for {:.0f} tokens in all)\n", text, count,
-               left * 1024 * 1024 * 1024 / plan.kv_bytes_per_token);
+    out.push_back(std::move(plan));
   }
+  return out;
+}
+
+void print_plan(const PlanShape& shape, const MemoryPlan& rule, const ExactPlan& exact,
+                const std::vector<CardPlan>& cards) {
+  fmt::print("{:.2f} B parameters of {:g} bytes{}, {} layers, {} heads, {} KV heads, {} tokens of context\n\n",
+             shape.parameters_b, shape.bytes_per_weight,
+             shape.quantization.empty() ? "" : ", quantised to " + shape.quantization + " (exact only)",
+             shape.num_layers, shape.num_heads, shape.num_kv_heads, shape.context_tokens);
+  const auto gib_row = [](const char* label, const std::string& by_rule, double exactly) {
+    fmt::print("{:<32}{:>12}{:>12.2f}  GiB\n", label, by_rule, exactly);
+  };
+  fmt::print("{:<32}{:>12}{:>12}\n", "", "by rule", "exactly");
+  gib_row("weights", fmt::format("{:.2f}", rule.weights_gib), exact.weights_gib);
+  gib_row("KV cache of one full request", fmt::format("{:.2f}", rule.kv_gib), exact.kv_gib);
+  gib_row("activations", "-", exact.activations_gib);
+  gib_row(fmt::format("needed, over {:g} of the memory", shape.memory_utilization).c_str(),
+          fmt::format("{:.2f}", rule.needed_gib), exact.needed_gib);
+  fmt::print("{:<32}{:>12.2f}{:>12.2f}  KiB\n\n", "KV cache of one token", rule.kv_bytes_per_token / 1024,
+             exact.kv_bytes_per_token / 1024);
+  fmt::print("{:<12}{:>8}  {:>10}{:>12}{:>12}  {}\n", "card", "GiB", "", "by rule", "exactly",
+             "tokens of KV cache on them");
+  const auto shown = [](int64_t count) { return count > 0 ? std::to_string(count) : "too small"; };
+  for (const CardPlan& plan : cards) {
+    fmt::print("{:<12}{:>8.1f}  {:>10}{:>12}{:>12}  {}\n", plan.card.name, plan.card.memory_gib, "",
+               shown(plan.rule_cards), shown(plan.exact_cards),
+               plan.exact_cards > 0 ? fmt::format("{:.0f}", plan.kv_tokens) : "-");
+  }
+}
+
+Json json_of(const std::string& model, const PlanShape& shape, const MemoryPlan& rule, const ExactPlan& exact,
+             const std::vector<CardPlan>& cards) {
+  Json by_rule(Json::Object{});
+  by_rule.set("weights_gib", rule.weights_gib);
+  by_rule.set("kv_gib", rule.kv_gib);
+  by_rule.set("kv_bytes_per_token", rule.kv_bytes_per_token);
+  by_rule.set("needed_gib", rule.needed_gib);
+  Json exactly(Json::Object{});
+  exactly.set("weights_gib", exact.weights_gib);
+  exactly.set("kv_gib", exact.kv_gib);
+  exactly.set("kv_bytes_per_token", exact.kv_bytes_per_token);
+  exactly.set("activations_gib", exact.activations_gib);
+  exactly.set("needed_gib", exact.needed_gib);
+  Json::Array list;
+  for (const CardPlan& plan : cards) {
+    Json card(Json::Object{});
+    card.set("name", plan.card.name);
+    card.set("memory_gib", plan.card.memory_gib);
+    card.set("cards_by_rule", plan.rule_cards > 0 ? Json(plan.rule_cards) : Json());
+    card.set("cards_exactly", plan.exact_cards > 0 ? Json(plan.exact_cards) : Json());
+    card.set("kv_tokens", plan.exact_cards > 0 ? Json(static_cast<int64_t>(plan.kv_tokens)) : Json());
+    list.push_back(std::move(card));
+  }
+  Json out(Json::Object{});
+  out.set("model", model.empty() ? Json() : Json(model));
+  out.set("parameters_b", shape.parameters_b);
+  out.set("context_tokens", shape.context_tokens);
+  out.set("memory_utilization", shape.memory_utilization);
+  out.set("rule", std::move(by_rule));
+  out.set("exact", std::move(exactly));
+  out.set("gpus", Json(std::move(list)));
+  return out;
+}
+
+Status plan(const Settings& settings) {
+  SERAPH_ASSIGN_OR_RETURN(const PlanShape shape, shape_of(settings));
+  SERAPH_ASSIGN_OR_RETURN(const MemoryPlan rule, plan_memory(shape));
+  SERAPH_ASSIGN_OR_RETURN(const ExactPlan exact, plan_exact(shape, 1));
+  SERAPH_ASSIGN_OR_RETURN(const auto cards, card_plans(shape, rule, settings.list("gpus")));
+  if (settings.flag("json")) {
+    fmt::print("{}\n", json_of(settings.text("model"), shape, rule, exact, cards).dump());
+  } else {
+    print_plan(shape, rule, exact, cards);
+  }
+  return {};
 }
 
 }  // namespace
@@ -114,12 +224,8 @@ int run_plan(const Args& args) {
   }
   auto settings = resolve_settings(table, Verb::kServe, Sources{args, nullptr});
   if (!settings.ok()) return report_error("plan", settings.error());
-  auto shape = shape_of(*settings);
-  if (!shape.ok()) return report_error("plan", shape.error());
-  auto plan = plan_memory(*shape);
-  if (!plan.ok()) return report_error("plan", plan.error());
-  print_plan(*shape, *plan, settings->list("card-gib"));
-  return 0;
+  const Status status = plan(*settings);
+  return status.ok() ? 0 : report_error("plan", status.error());
 }
 
 }  // namespace seraph

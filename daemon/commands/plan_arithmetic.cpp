@@ -19,8 +19,19 @@ Error shape_error(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message), "give a model folder, or the numbers as options"};
 }
 
-/// Elements of all tensors of a safetensors file, and the bytes of its data.
-Status add_file_sizes(const std::string& path, double& elements, double& bytes) {
+struct FileSizes {
+  double elements = 0;
+  double bytes = 0;
+  double linear_elements = 0;  // of the matrices inside the layers
+};
+
+/// Embeddings, norms and the head stay as they are when the layers' matrices are quantised.
+bool is_quantisable(const std::string& name, size_t num_dimensions) {
+  return num_dimensions >= 2 && name.find("layers.") != std::string::npos;
+}
+
+/// Adds up all tensors of a safetensors file.
+Status add_file_sizes(const std::string& path, FileSizes& sizes) {
   const auto corrupt = [&](const char* what) {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: {}", path, what), "copy the file again"};
   };
@@ -40,10 +51,11 @@ Status add_file_sizes(const std::string& path, double& elements, double& bytes) 
     if (name == "__metadata__" || shape == nullptr || !shape->is_array()) continue;
     double count = 1;
     for (const Json& extent : shape->as_array()) count *= extent.is_number() ? extent.as_double() : 0;
-    elements += count;
+    sizes.elements += count;
+    if (is_quantisable(name, shape->as_array().size())) sizes.linear_elements += count;
     if (offsets == nullptr || !offsets->is_array() || offsets->as_array().size() != 2) continue;
     const auto& range = offsets->as_array();
-    if (range[0].is_number() && range[1].is_number()) bytes += range[1].as_double() - range[0].as_double();
+    if (range[0].is_number() && range[1].is_number()) sizes.bytes += range[1].as_double() - range[0].as_double();
   }
   return {};
 }
@@ -80,13 +92,10 @@ Result<MemoryPlan> plan_memory(const PlanShape& shape) {
     return shape_error("--gpu-memory-utilization must be above 0 and at most 1");
   }
   MemoryPlan plan;
-  // The published rule counts a billion weights of one byte as a GiB; files say their true size.
-  plan.weights_gib = shape.weights_gib > 0 ? shape.weights_gib : shape.parameters_b * shape.bytes_per_weight;
-  const double head_dim = shape.head_dim > 0
-                              ? static_cast<double>(shape.head_dim)
-                              : static_cast<double>(shape.hidden_size) / static_cast<double>(shape.num_heads);
-  plan.kv_bytes_per_token =
-      head_dim * static_cast<double>(shape.num_kv_heads) * static_cast<double>(shape.num_layers) * shape.kv_bytes * 2;
+  plan.weights_gib = shape.parameters_b * shape.bytes_per_weight;  // a billion bytes count as a GiB
+  plan.kv_bytes_per_token = static_cast<double>(shape.hidden_size) * static_cast<double>(shape.num_layers) *
+                            static_cast<double>(shape.num_kv_heads) / static_cast<double>(shape.num_heads) *
+                            shape.kv_bytes * 2;
   plan.kv_gib = plan.kv_bytes_per_token * static_cast<double>(shape.context_tokens) / kGib;
   plan.needed_gib = (plan.weights_gib + plan.kv_gib) / shape.memory_utilization;
   return plan;
@@ -116,13 +125,15 @@ Result<PlanShape> read_plan_shape(const std::string& model_dir) {
   shape.num_kv_heads = number("num_key_value_heads", shape.num_heads);
   shape.head_dim = number("head_dim", 0);
   shape.context_tokens = number("max_position_embeddings", 0);
-  double elements = 0;
-  double bytes = 0;
+  shape.intermediate_size = number("intermediate_size", 0);
+  shape.vocab_size = number("vocab_size", 0);
+  FileSizes sizes;
   SERAPH_ASSIGN_OR_RETURN(const auto files, weight_files(model_dir));
-  for (const std::string& path : files) SERAPH_RETURN_IF_ERROR(add_file_sizes(path, elements, bytes));
-  if (elements > 0) shape.bytes_per_weight = bytes / elements;
-  shape.parameters_b = elements * 1e-9;
-  shape.weights_gib = bytes / kGib;
+  for (const std::string& path : files) SERAPH_RETURN_IF_ERROR(add_file_sizes(path, sizes));
+  if (sizes.elements > 0) shape.bytes_per_weight = sizes.bytes / sizes.elements;
+  shape.parameters_b = sizes.elements * 1e-9;
+  shape.linear_parameters_b = sizes.linear_elements * 1e-9;
+  shape.weights_gib = sizes.bytes / kGib;
   return shape;
 }
 

@@ -89,6 +89,7 @@ TEST_F(PlanFolder, ReadsConfigAndHeaders) {
   EXPECT_DOUBLE_EQ(shape->parameters_b, 1e-6);
   EXPECT_DOUBLE_EQ(shape->bytes_per_weight, 4);
   EXPECT_DOUBLE_EQ(shape->weights_gib, 4000 / 1073741824.0);
+  EXPECT_DOUBLE_EQ(shape->linear_parameters_b, 0) << "the tensor is not in a layer";
 }
 
 TEST_F(PlanFolder, BrokenFilesAreErrors) {
