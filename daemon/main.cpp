@@ -1,12 +1,24 @@
-// The binary's entry: the verb decides, everything else is in daemon/commands.
+// The binary's entry: the verb decides, everything else is in daemon/commands. Called by the name `vllm` (a link, for
+// command lines of vLLM) it is the same program, and `serve` where the first word is no verb.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/commands/commands.h"
 
 namespace {
+
+bool is_called_vllm(std::string_view path) { return path.substr(path.rfind('/') + 1) == "vllm"; }
+
+bool is_verb(std::string_view word) {
+  constexpr std::string_view kVerbs[] = {"run",  "serve",  "bench", "plan",    "lora",      "check",
+                                         "help", "--help", "-h",    "version", "--version", "-V"};
+  return std::find(std::begin(kVerbs), std::end(kVerbs), word) != std::end(kVerbs);
+}
 
 int dispatch(const std::string& verb, const seraph::Args& args) {
   using seraph::Verb;
@@ -36,8 +48,12 @@ int main(int argc, char** argv) {
     seraph::run_help({});
     return 2;
   }
-  const std::string verb = words.front();
-  words.erase(words.begin());
+  std::string verb = words.front();
+  if (is_called_vllm(argv[0]) && !is_verb(verb)) {
+    verb = "serve";
+  } else {
+    words.erase(words.begin());
+  }
   try {
     return dispatch(verb, words);
   } catch (const std::exception& error) {

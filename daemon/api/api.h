@@ -62,6 +62,7 @@ struct ApiOptions {
   Json default_chat_template_kwargs;            // null or object; a request's kwargs win
   bool trust_request_chat_template = false;     // a request may bring its own template
   SamplingDefaults sampling;
+  std::vector<TokenId> stop_token_ids;        // end every answer that may end: not those with ignore_eos
   int64_t max_logprobs = 20;                  // -1: the vocabulary's size
   bool return_tokens_as_token_ids = false;    // default of the field of that name
   bool enable_prompt_tokens_details = false;  // usage.prompt_tokens_details.cached_tokens

@@ -166,6 +166,9 @@ std::optional<ApiError> read_output_limits(const Json& body, Endpoint endpoint, 
   out.sampling.ignore_eos = get_bool(body, "ignore_eos", false);
   std::vector<TokenId>& stop_ids = out.sampling.stop_token_ids;
   if (auto error = read_ids(body, "stop_token_ids", limits.vocab_size, stop_ids)) return error;
+  if (!out.sampling.ignore_eos) {
+    stop_ids.insert(stop_ids.end(), options.stop_token_ids.begin(), options.stop_token_ids.end());
+  }
   // The engine looks through them for every token: a body's worth of repetitions would slow down everybody's steps.
   std::sort(stop_ids.begin(), stop_ids.end());
   stop_ids.erase(std::unique(stop_ids.begin(), stop_ids.end()), stop_ids.end());

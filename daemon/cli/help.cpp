@@ -70,6 +70,17 @@ void append_columns(std::string& out, std::string head, std::string_view text) {
   out += '\n';
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  return lower;
+}
+
+/// True when one of the words of `title` is `word`: "api" names "API", "logs" names "Records and logs".
+bool contains_word(const std::string& title, const std::string& word) {
+  return (" " + title + " ").find(" " + word + " ") != std::string::npos;
+}
+
 std::string defaults_text(const OptionRow& row) {
   if (row.run_default != nullptr && *row.serve_default != '\0') {
     return fmt::format(" [{}; run: {}]", row.serve_default, row.run_default);
@@ -80,6 +91,7 @@ std::string defaults_text(const OptionRow& row) {
 
 void append_option(std::string& out, const OptionRow& row) {
   std::string text = row.help;
+  if (row.use == OptionUse::kAccepted) text += fmt::format(" No effect: {}.", row.why);
   if (*row.choices != '\0') text += fmt::format(" One of: {}.", with_bars(row.choices));
   const std::string type = type_word(row);
   append_columns(out, "  " + option_flag(row) + (type.empty() ? "" : " " + type), text + defaults_text(row));
@@ -135,7 +147,47 @@ std::string table_help(const OptionTable& table, bool everything) {
         "\n{} more options of vLLM are taken without effect, or refused with a reason: seraph help all\n", not_shown);
   }
   out +=
-      "\nSwitches also take true, false, yes, no, on, off, 1, 0 and --no-NAME. Numbers take 8k (8000) and 8K (8192).\n";
+      "\nSwitches also take true, false, yes, no, on, off, 1, 0 and --no-NAME. Numbers take 8k (8000) and 8K (8192).\n"
+      "--help=GROUP shows one group, --help=WORD the options about a word, --help=all every option.\n";
+  return out;
+}
+
+std::string topic_help(const OptionTable& table, std::string_view topic) {
+  if (topic.empty() || topic == "all" || topic == "page") return table_help(table, !topic.empty());
+  const std::string wanted = lower_case(topic);
+  std::string out;
+  for (const auto& [group, title] : kGroups) {
+    const bool whole_group = contains_word(lower_case(title), wanted);
+    std::string section;
+    for (const OptionRow* row : table.rows) {
+      const bool fits =
+          whole_group ? row->use == OptionUse::kActs || group == OptionGroup::kVllm
+                      : (std::string(row->name) + " " + row->aliases + " " + lower_case(row->help)).find(wanted) !=
+                            std::string::npos;
+      if (row->group == group && fits) append_option(section, *row);
+    }
+    if (!section.empty()) out += fmt::format("{}{}\n{}", out.empty() ? "" : "\n", title, section);
+  }
+  if (!out.empty()) return out;
+  std::string titles;
+  for (const auto& [group, title] : kGroups) titles += fmt::format("{}{}", titles.empty() ? "" : ", ", title);
+  return fmt::format("No option is about '{}'. Groups are: {}.\n", topic, titles);
+}
+
+std::string settings_report(const Settings& settings) {
+  std::string out;
+  for (const auto& [group, title] : kGroups) {
+    std::string section;
+    for (size_t i = 0; i < settings.table().rows.size(); ++i) {
+      const OptionRow& row = *settings.table().rows[i];
+      const Setting& setting = settings.values()[i];
+      // Options that do nothing are of interest only when somebody set them.
+      if (row.group != group || (row.use != OptionUse::kActs && setting.origin == Origin::kDefault)) continue;
+      section += fmt::format("{:<32} {:<28} ({}){}\n", row.name, setting_text(row, setting), setting.where,
+                             row.use == OptionUse::kAccepted ? fmt::format(" no effect: {}", row.why) : "");
+    }
+    if (!section.empty()) out += fmt::format("{}# {}\n{}", out.empty() ? "" : "\n", title, section);
+  }
   return out;
 }
 
@@ -145,7 +197,7 @@ std::string option_help(const OptionRow& row) {
   const auto line = [&](const char* title, std::string_view text) {
     if (!text.empty()) out += fmt::format("  {:<14}{}\n", title, text);
   };
-  if (row.use == OptionUse::kAccepted) line("effect", "none; taken so that existing command lines start");
+  if (row.use == OptionUse::kAccepted) line("effect", fmt::format("none: {}", row.why));
   if (row.use == OptionUse::kRefused) line("effect", "refused, except for the values below");
   line("allowed", with_bars(row.allowed));
   line("also", row.aliases);

@@ -38,6 +38,7 @@ struct OptionRow {
   OptionGroup group = OptionGroup::kVllm;
   OptionUse use = OptionUse::kActs;
   const char* help = "";              // one sentence; for kRefused: why
+  const char* why = "";               // of kAccepted: why it has no effect here; continues a sentence
   const char* aliases = "";           // further names, separated by spaces; a leading '-' marks a short form
   const char* serve_default = "";     // "": not set
   const char* run_default = nullptr;  // null: as serve_default

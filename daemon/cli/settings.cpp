@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "daemon/cli/preset.h"
 #include "daemon/cli/yaml.h"
 #include "engine/base/check.h"
 
@@ -78,7 +79,6 @@ Result<std::vector<Assignment>> read_model_config(const OptionTable& table, cons
   for (const auto& [key, value] : json.as_object()) {
     std::string name = key;
     for (char& c : name) c = static_cast<char>(c == '_' ? '-' : (c >= 'A' && c <= 'Z' ? c + 32 : c));
-    if (name == "model-id") name = "served-model-name";
     const OptionRow* row = table.find(name);
     if (row == nullptr || name == "model" || name == "config" || value.is_null()) {
       notes.push_back(fmt::format("{}: '{}' means nothing here", path, key));
@@ -88,6 +88,10 @@ Result<std::vector<Assignment>> read_model_config(const OptionTable& table, cons
                                .words = words_of(value, row->type),
                                .origin = Origin::kModelConfig,
                                .where = "ti_model_config.json"});
+    // As in the environment, the id is also the name that is served.
+    if (name != "model-id") continue;
+    found.push_back(found.back());
+    found.back().row = table.find("served-model-name");
   }
   return found;
 }
@@ -114,18 +118,42 @@ Result<Setting> merge_member(const Assignment& assignment, const Setting& before
 }
 
 std::string note_of(const Assignment& assignment) {
-  return fmt::format("{} ({}) has no effect: {}", option_flag(*assignment.row), assignment.where, assignment.row->help);
+  return fmt::format("{} ({}) has no effect: {}", option_flag(*assignment.row), assignment.where, assignment.row->why);
 }
 
-/// The strongest of the given sources that names the option, as text; for the options needed before the others.
-std::string early_text(std::string_view name, const std::vector<Assignment>& weaker,
-                       const std::vector<Assignment>& stronger, std::string fallback) {
-  for (const auto* source : {&weaker, &stronger}) {
+/// What the strongest of the sources that name the option says, as text; for the options needed before the others.
+std::string early_text(std::string_view name, std::initializer_list<const std::vector<Assignment>*> weakest_first,
+                       std::string fallback) {
+  for (const auto* source : weakest_first) {
     for (const Assignment& assignment : *source) {
       if (assignment.row->name == name && !assignment.words.empty()) fallback = assignment.words.front();
     }
   }
   return fallback;
+}
+
+/// The options of the family that CONV_TEMPLATE or MODEL_ID names, and a note that says which one and why.
+std::vector<Assignment> preset_assignments(const OptionTable& table, const std::string& conv_template,
+                                           const std::string& model_id, std::vector<std::string>& notes) {
+  std::vector<Assignment> found;
+  const auto match = find_preset(conv_template, model_id);
+  if (!match) {
+    if (!conv_template.empty()) {
+      notes.push_back(
+          fmt::format("CONV_TEMPLATE {} names no family preset; there are {}", conv_template, preset_names()));
+    }
+    return found;
+  }
+  notes.push_back(fmt::format("family preset {}: {}", match->preset->name, match->why));
+  if (*match->preset->note != '\0') notes.back() += fmt::format("; {}", match->preset->note);
+  for (const PresetValue& value : match->preset->values) {
+    if (value.option == nullptr) break;
+    found.push_back(Assignment{.row = table.find(value.option),
+                               .words = {value.text},
+                               .origin = Origin::kPreset,
+                               .where = fmt::format("family preset {}", match->preset->name)});
+  }
+  return found;
 }
 
 }  // namespace
@@ -209,26 +237,31 @@ Result<Settings> resolve_settings(const OptionTable& table, Verb verb, const Sou
   const auto from_environment = read_environment(table, verb, sources);
 
   std::vector<Assignment> from_file;
-  if (const std::string path = early_text("config", {}, from_args, ""); !path.empty()) {
+  if (const std::string path = early_text("config", {&from_args}, ""); !path.empty()) {
     SERAPH_ASSIGN_OR_RETURN(from_file, read_config_file(table, path));
   }
 
   Settings settings(table);
-  std::vector<std::string> notes;
   std::vector<Assignment> from_model;
+  std::vector<Assignment> from_preset;
   if (const OptionRow* model = table.find("model"); verb == Verb::kRun && model != nullptr) {
-    std::string folder = model->run_default != nullptr ? model->run_default : "";
-    folder = early_text("model", from_environment, from_args, early_text("model", {}, from_file, folder));
+    const auto early = [&](std::string_view name, std::string fallback) {
+      return early_text(name, {&from_model, &from_file, &from_environment, &from_args}, std::move(fallback));
+    };
+    const std::string folder = early("model", model->run_default != nullptr ? model->run_default : "");
+    std::vector<std::string> notes;
     SERAPH_ASSIGN_OR_RETURN(from_model, read_model_config(table, folder, notes));
+    from_preset = preset_assignments(table, early("conv-template", ""), early("model-id", ""), notes);
+    for (std::string& note : notes) settings.add_note(std::move(note));
   }
-  for (std::string& note : notes) settings.add_note(std::move(note));
 
   for (const OptionRow* row : table.rows) {
     const char* value = verb == Verb::kRun && row->run_default != nullptr ? row->run_default : row->serve_default;
     if (*value == '\0') continue;
     SERAPH_RETURN_IF_ERROR(settings.assign(Assignment{.row = row, .words = {value}, .where = "default"}));
   }
-  const std::vector<Assignment>* const weakest_first[] = {&from_model, &from_file, &from_environment, &from_args};
+  const std::vector<Assignment>* const weakest_first[] = {&from_preset, &from_model, &from_file, &from_environment,
+                                                          &from_args};
   for (const auto* source : weakest_first) {
     for (const Assignment& assignment : *source) SERAPH_RETURN_IF_ERROR(settings.assign(assignment));
   }

@@ -1,6 +1,7 @@
 // The effective value of every option and where it came from. Sources, strongest first: command line, environment,
-// --config file, ti_model_config.json of the model folder, the verb's defaults. This is the only place that looks at
-// the environment, and it does so through `Sources::environment`, so that tests bring their own.
+// --config file, ti_model_config.json of the model folder, the preset of the model's family, the verb's defaults. This
+// is the only place that looks at the environment, and it does so through `Sources::environment`, so that tests bring
+// their own.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace seraph {
 
-enum class Origin : uint8_t { kDefault, kModelConfig, kConfigFile, kEnvironment, kCommandLine };
+enum class Origin : uint8_t { kDefault, kDemo, kPreset, kModelConfig, kConfigFile, kEnvironment, kCommandLine };
 
 /// What one source says about one option: the words as written.
 struct Assignment {

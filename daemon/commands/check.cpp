@@ -9,6 +9,7 @@
 #include "daemon/commands/check_prompt.h"
 #include "daemon/commands/check_tools.h"
 #include "daemon/commands/commands.h"
+#include "daemon/commands/server_settings.h"
 
 namespace seraph {
 namespace {
@@ -85,19 +86,15 @@ int check_grammar(const Args& args) {
   return run_check_grammar({settings->text("file"), settings->text("jsonl")});
 }
 
+/// The effective values, one a line, then whether the server would start with them.
 int check_settings(Verb verb, const Args& args) {
-  const OptionTable table = server_options(verb);
-  auto settings = resolve_settings(table, verb, Sources{args, process_environment});
+  auto settings = resolve_server_settings(verb, Sources{args, process_environment});
   if (!settings.ok()) return report_error("check", settings.error());
   for (const std::string& note : settings->notes()) fmt::print(stderr, "note: {}\n", note);
-  for (size_t i = 0; i < table.rows.size(); ++i) {
-    const OptionRow& row = *table.rows[i];
-    const Setting& setting = settings->values()[i];
-    // Options that do nothing are of interest only when somebody set them.
-    if (row.use != OptionUse::kActs && setting.origin == Origin::kDefault) continue;
-    fmt::print("{:<32} {:<28} ({})\n", row.name, setting_text(row, setting), setting.where);
-  }
-  return 0;
+  fmt::print("{}", settings_report(*settings));
+  std::fflush(stdout);
+  auto server = make_server_settings(verb, *settings);
+  return server.ok() ? 0 : report_error("check", server.error());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // 2 the input (a flag, a file, a checkpoint) is wrong. They print to the terminal; nothing below them does.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ int run_help(const Args& args);
 
 /// Prints "seraph COMMAND: error: ..." to stderr; returns the exit status that belongs to the error's code.
 int report_error(std::string_view command, const Error& error);
-/// True when the words ask for help (-h, --help anywhere).
+/// True when the words ask for help (-h, --help, --help=TOPIC anywhere).
 bool asks_for_help(const Args& args);
+/// What --help=TOPIC asks for; "" for --help and -h; nothing when no help is asked for.
+std::optional<std::string> help_topic(const Args& args);
 
 OptionTable bench_options();
 OptionTable plan_options();

@@ -1,6 +1,5 @@
 #include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
 #include <cstdio>
 
 #include "daemon/commands/commands.h"
@@ -19,8 +18,14 @@ int report_error(std::string_view command, const Error& error) {
   }
 }
 
-bool asks_for_help(const Args& args) {
-  return std::any_of(args.begin(), args.end(), [](const std::string& arg) { return arg == "-h" || arg == "--help"; });
+bool asks_for_help(const Args& args) { return help_topic(args).has_value(); }
+
+std::optional<std::string> help_topic(const Args& args) {
+  for (const std::string& arg : args) {
+    if (arg == "-h" || arg == "--help") return "";
+    if (arg.starts_with("--help=")) return arg.substr(7);
+  }
+  return std::nullopt;
 }
 
 }  // namespace seraph

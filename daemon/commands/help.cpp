@@ -19,6 +19,10 @@ int run_help(const Args& args) {
     fmt::print("{}", table_help(server_options(Verb::kRun), true));
     return 0;
   }
+  if (name == "markdown") {
+    fmt::print("{}", options_markdown());
+    return 0;
+  }
   if (name == "help" || name == "version") return run_help({});
   if (name == "lora") return run_lora({});
   if (name == "check") {

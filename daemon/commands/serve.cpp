@@ -23,8 +23,7 @@ std::string joined(const std::vector<std::string>& names) {
 void log_start(const Settings& settings, const ServerSettings& server) {
   for (const std::string& note : settings.notes()) spdlog::info("{}", note);
   if (server.is_demo) {
-    spdlog::info("no model was given and /data/model does not exist: serving the demo checkpoint {}",
-                 server.engine.model_dir);
+    spdlog::info("no model was given: serving {}: {}", settings.at("model").where, server.engine.model_dir);
   }
   const bool loopback = server.http.host.starts_with("127.") || server.http.host == "localhost" ||
                         server.http.host == "::1" || !server.http.uds.empty();
@@ -69,11 +68,11 @@ Result<int> serve_until_stopped(const Settings& settings, ServerSettings server,
 
 int run_server(Verb verb, const Args& args) {
   const OptionTable table = server_options(verb);
-  if (asks_for_help(args)) {
-    fmt::print("{}", table_help(table, false));
+  if (const auto topic = help_topic(args)) {
+    fmt::print("{}", topic_help(table, *topic));
     return 0;
   }
-  auto settings = resolve_settings(table, verb, Sources{args, process_environment});
+  auto settings = resolve_server_settings(verb, Sources{args, process_environment});
   if (!settings.ok()) return report_error(table.command, settings.error());
   auto server = make_server_settings(verb, *settings);
   if (!server.ok()) return report_error(table.command, server.error());

@@ -87,6 +87,11 @@ Status ServerProcess::load_model() {
   engine_ = std::move(*engine);
   if (!loaded_tokenizer.ok()) return loaded_tokenizer.error();
   tokenizer_ = std::move(*loaded_tokenizer);
+  if (settings_.api.chat_template.empty() && tokenizer_->chat_template(false).empty()) {
+    spdlog::warn(
+        "the checkpoint has no chat template and no family preset gave one: chat requests get an error; give "
+        "--chat-template, or let `run` find a preset by MODEL_ID or CONV_TEMPLATE");
+  }
   return {};
 }
 

@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <optional>
+
+#include "daemon/commands/builtin_templates.h"
 
 namespace seraph {
 namespace {
@@ -33,20 +36,15 @@ std::string executable_path() {
   return fs::read_symlink("/proc/self/exe", error).string();
 }
 
-/// The model folder, and whether it is the demo's. `run` falls back only when nobody named a model.
-Result<std::string> choose_model(Verb verb, const Settings& settings, bool& is_demo) {
+/// The model folder, which must be there.
+Result<std::string> model_folder(const Settings& settings) {
   const std::string& model = settings.text("model");
   std::error_code error;
   if (model.empty()) {
     return Error{ErrorCode::kInvalidArgument, "no model was given", "seraph serve DIR, or --model DIR", "--model"};
   }
   if (fs::is_directory(model, error)) return model;
-  if (verb == Verb::kRun && settings.at("model").origin == Origin::kDefault) {
-    const std::string demo = find_demo_dir(executable_path());
-    if (!demo.empty()) {
-      is_demo = true;
-      return demo;
-    }
+  if (settings.at("model").origin == Origin::kDefault) {
     return option_error("--model", fmt::format("{} does not exist and no demo checkpoint was found", model),
                         "give the folder of a checkpoint with --model");
   }
@@ -152,6 +150,19 @@ std::vector<std::string> served_names(const Settings& settings, const std::strin
   return names;
 }
 
+/// Ids of --stop-token-ids; the vocabulary's size is not known yet, an id beyond it is never drawn.
+Result<std::vector<TokenId>> stop_token_ids(const Settings& settings) {
+  std::vector<TokenId> ids;
+  for (const std::string& word : settings.list("stop-token-ids")) {
+    const auto id = parse_human_int(word, false);
+    if (!id.ok() || *id < 0 || *id > std::numeric_limits<TokenId>::max()) {
+      return option_error("--stop-token-ids", fmt::format("'{}' is no token id", word));
+    }
+    ids.push_back(static_cast<TokenId>(*id));
+  }
+  return ids;
+}
+
 Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::string& model_dir) {
   ApiOptions options;
   options.served_model_names = served_names(settings, model_dir);
@@ -165,6 +176,7 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   options.model_path = model_dir;
   options.response_role = settings.text("response-role");
   SERAPH_ASSIGN_OR_RETURN(options.chat_template, read_chat_template(settings.text("chat-template")));
+  SERAPH_ASSIGN_OR_RETURN(options.stop_token_ids, stop_token_ids(settings));
   const std::string& format = settings.text("chat-template-content-format");
   options.content_format = format == "string"   ? ContentFormat::kString
                            : format == "openai" ? ContentFormat::kOpenai
@@ -195,6 +207,21 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
 }
 
 }  // namespace
+
+Result<Settings> resolve_server_settings(Verb verb, const Sources& sources) {
+  SERAPH_ASSIGN_OR_RETURN(Settings settings, resolve_settings(server_options(verb), verb, sources));
+  const Setting& model = settings.at("model");
+  std::error_code error;
+  if (model.origin != Origin::kDefault || !model.set || fs::is_directory(model.text, error)) return settings;
+  const std::string demo = find_demo_dir(executable_path());
+  if (demo.empty()) return settings;
+  SERAPH_RETURN_IF_ERROR(
+      settings.assign(Assignment{.row = settings.table().find("model"),
+                                 .words = {demo},
+                                 .origin = Origin::kDemo,
+                                 .where = fmt::format("the demo checkpoint, for {} does not exist", model.text)}));
+  return settings;
+}
 
 std::string find_demo_dir(const std::string& executable) {
   const fs::path folder = fs::path(executable).parent_path();
@@ -228,8 +255,11 @@ Result<std::string> read_chat_template(const std::string& value) {
   if (value.empty()) return std::string();
   if (auto text = value.size() < 4096 ? read_text(value) : std::nullopt) return std::move(*text);
   if (value.find_first_of("{}\n") != std::string::npos) return value;
+  if (const BuiltinTemplate* builtin = find_builtin_template(value)) return std::string(builtin->text);
+  std::string names;
+  for (const BuiltinTemplate& builtin : builtin_templates()) names += fmt::format(" {}", builtin.name);
   return option_error("--chat-template", fmt::format("'{}' looks like a file name, but there is no such file", value),
-                      "give a file that exists, or the template's text");
+                      fmt::format("give a file that exists, the template's text, or one of:{}", names));
 }
 
 Result<SamplingDefaults> merge_sampling_defaults(const Json& file, const Json& overrides) {
@@ -262,7 +292,8 @@ Result<SamplingDefaults> merge_sampling_defaults(const Json& file, const Json& o
 
 Result<ServerSettings> make_server_settings(Verb verb, const Settings& settings) {
   ServerSettings out;
-  SERAPH_ASSIGN_OR_RETURN(const std::string model_dir, choose_model(verb, settings, out.is_demo));
+  SERAPH_ASSIGN_OR_RETURN(const std::string model_dir, model_folder(settings));
+  out.is_demo = settings.at("model").origin == Origin::kDemo;
   if (settings.number("block-size") % 8 != 0) {
     return option_error("--block-size", fmt::format("{} is no multiple of 8", settings.number("block-size")));
   }

@@ -25,6 +25,9 @@ struct ServerSettings {
   bool is_demo = false;
 };
 
+/// The options of `run` or `serve`; where nobody named a model and the default is absent, the demo checkpoint is it.
+Result<Settings> resolve_server_settings(Verb verb, const Sources& sources);
+
 /// Errors: no model, unreadable files, values that contradict each other; each names its option.
 Result<ServerSettings> make_server_settings(Verb verb, const Settings& settings);
 

@@ -30,6 +30,33 @@ TEST(Help, SwappedLettersAreOneSlip) {
   EXPECT_EQ(server_options(Verb::kRun).nearest("zzzz"), "");
 }
 
+TEST(Help, ATopicIsAGroupOrAWord) {
+  const OptionTable table = server_options(Verb::kRun);
+  const std::string limits = topic_help(table, "limits");
+  EXPECT_NE(limits.find("--max-body-bytes"), std::string::npos);
+  EXPECT_EQ(limits.find("--model"), std::string::npos);
+  const std::string lookahead = topic_help(table, "Lookahead");
+  EXPECT_NE(lookahead.find("--use-lookahead"), std::string::npos);
+  EXPECT_NE(lookahead.find("No effect: "), std::string::npos);
+  EXPECT_EQ(lookahead.find("--port"), std::string::npos);
+  EXPECT_EQ(topic_help(table, ""), table_help(table, false));
+  EXPECT_EQ(topic_help(table, "all"), table_help(table, true));
+  EXPECT_NE(topic_help(table, "zzz").find("No option is about 'zzz'. Groups are: Model, Engine"), std::string::npos);
+}
+
+TEST(Help, TheReportTellsValuesAndOrigins) {
+  const auto settings = resolve_settings(server_options(Verb::kRun), Verb::kRun,
+                                         Sources{{"--port", "9", "--swap-space", "4", "--api-key", "k"}, nullptr});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  const std::string text = settings_report(*settings);
+  EXPECT_NE(text.find("# Server\n"), std::string::npos);
+  EXPECT_NE(text.find("port                             9                            (command line)"),
+            std::string::npos);
+  EXPECT_NE(text.find("(command line) no effect: preempted"), std::string::npos);
+  EXPECT_EQ(text.find("preemption-mode"), std::string::npos) << "what does nothing and was not set is left out";
+  EXPECT_NE(text.find("1 key"), std::string::npos) << "keys are never printed";
+}
+
 TEST(Help, OneOptionTellsDefaultsRangeAndVariable) {
   const std::string text = option_help(*server_options(Verb::kRun).find("max-model-len"));
   EXPECT_NE(text.find("MAX_MODEL_LEN (run only)"), std::string::npos);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -162,21 +163,107 @@ TEST(Settings, WhatWouldChangeAnswersIsRefused) {
 TEST(Settings, WhatChangesNothingGivesOneNote) {
   auto settings = resolve(Verb::kServe, {"m", "--enforce-eager", "--enforce-eager", "--swap-space", "4"});
   ASSERT_TRUE(settings.ok()) << settings.error().text();
-  EXPECT_EQ(settings->notes().size(), 2U);
+  EXPECT_EQ(settings->notes(),
+            (Words{"--enforce-eager (command line) has no effect: steps are not recorded as CUDA graphs that could be "
+                   "switched off",
+                   "--swap-space (command line) has no effect: preempted sequences are computed again, not swapped"}));
 }
 
-TEST(Settings, TheBriefsCommandLinesParse) {
-  EXPECT_EQ(error_of(Verb::kRun, {"--enforce-eager", "--gpu-memory-utilization", "0.95", "--max-model-len", "2048"}),
-            "no error");
-  auto settings = resolve(Verb::kRun, {"--dtype", "auto", "--use-lookahead", "--num-speculative-tokens", "4",
-                                       "--max-model-len", "32768", "--enable-prefix-caching", "--disable-log-requests",
-                                       "--api-keys", "mock_api_key", "--served-model-name", "model_123"});
+struct RunDefault {
+  const char* option;
+  const char* variable;  // "": none
+  const char* value;     // what `run` takes when nobody says anything
+  const char* other;     // another value, given by flag and by variable
+};
+
+TEST(Settings, RunsTableOfDefaultsAndVariables) {
+  constexpr RunDefault kRows[] = {
+      {"max-model-len-cap", "", "8192", "16384"},
+      {"max-model-len", "MAX_MODEL_LEN", "not set", "32768"},
+      {"dtype", "DTYPE", "float16", "bfloat16"},
+      {"enable-prefix-caching", "ENABLE_PREFIX_CACHING", "true", "false"},
+      {"trust-remote-code", "TRUST_REMOTE_CODE", "true", "false"},
+      {"model", "MODEL", "/data/model", "/data/other"},
+      {"port", "", "8501", "9000"},
+      {"use-v2-block-manager", "", "true", "false"},
+      {"tool-call-parser", "", "auto", "hermes"},
+      {"enable-auto-tool-choice", "", "true", "false"},
+      {"gpu-memory-utilization", "GPU_MEMORY_UTILIZATION", "0.9", "0.95"},
+      {"enforce-eager", "ENFORCE_EAGER", "false", "true"},
+      {"served-model-name", "MODEL_ID", "model", "Qwen2.5-7B-Instruct"},
+      {"conv-template", "CONV_TEMPLATE", "not set", "llama-3"},
+      {"disable-mem-cache", "DISABLE_MEM_CACHE", "false", "true"},
+      {"use-lookahead", "USE_LOOKAHEAD", "false", "true"},
+      {"num-speculative-tokens", "NUM_SPECULATIVE_TOKENS", "6", "4"},
+  };
+  const auto value_of = [](const Result<Settings>& settings, const char* name) {
+    return settings.ok() ? setting_text(*settings->table().find(name), settings->at(name)) : settings.error().text();
+  };
+  for (const RunDefault& row : kRows) {
+    EXPECT_EQ(value_of(resolve(Verb::kRun, {}), row.option), row.value) << row.option;
+    EXPECT_EQ(value_of(resolve(Verb::kRun, {option_flag(*server_options(Verb::kRun).find(row.option)), row.other}),
+                       row.option),
+              row.other);
+    if (*row.variable == '\0') continue;
+    EXPECT_EQ(value_of(resolve(Verb::kRun, {}, {{row.variable, row.other}}), row.option), row.other) << row.variable;
+    EXPECT_EQ(value_of(resolve(Verb::kServe, {"m"}, {{row.variable, row.other}}), row.option),
+              value_of(resolve(Verb::kServe, {"m"}), row.option))
+        << row.variable << " belongs to run alone";
+  }
+  // Spellings of the page: "0" and "1" of USE_LOOKAHEAD, and variables of what this build refuses.
+  EXPECT_EQ(value_of(resolve(Verb::kRun, {}, {{"USE_LOOKAHEAD", "1"}}), "use-lookahead"), "true");
+  EXPECT_EQ(value_of(resolve(Verb::kRun, {}, {{"TP", "1"}}), "tensor-parallel-size"), "1");
+  EXPECT_NE(error_of(Verb::kRun, {}, {{"QUANTIZATION", "fp8"}}).find("environment QUANTIZATION"), std::string::npos);
+}
+
+TEST(Settings, TheRecommendedScenariosStartOrSayWhatThisBuildLacks) {
+  const Words smallest = {"--quantization",  "ifq_nf4", "--enforce-eager", "--gpu-memory-utilization", "0.95",
+                          "--max-model-len", "2048"};
+  const Words production = {"--dtype",
+                            "auto",
+                            "--quantization",
+                            "fp8",
+                            "--use-lookahead",
+                            "--num-speculative-tokens",
+                            "4",
+                            "--max-model-len",
+                            "32768",
+                            "--enable-prefix-caching",
+                            "--disable-log-requests",
+                            "--api-keys",
+                            "mock_api_key",
+                            "--served-model-name",
+                            "model_123"};
+  const Words throughput = {"/data/model",
+                            "--port",
+                            "8501",
+                            "-tp",
+                            "2",
+                            "--quantization",
+                            "fp8",
+                            "--max-model-len",
+                            "32768",
+                            "--enable-prefix-caching",
+                            "--disable-log-requests",
+                            "--served-model-name",
+                            "model_123",
+                            "--num-scheduler-steps",
+                            "8"};
+  const auto without = [](Words args, const std::string& flag) {
+    const auto at = std::find(args.begin(), args.end(), flag);
+    if (at != args.end()) args.erase(at, at + 2);
+    return args;
+  };
+  for (const auto& [verb, args] :
+       {std::pair(Verb::kRun, smallest), std::pair(Verb::kRun, production), std::pair(Verb::kServe, throughput)}) {
+    const std::string answer = error_of(verb, args);
+    EXPECT_TRUE(answer == "no error" || answer.find("not in this build yet") != std::string::npos) << answer;
+    EXPECT_EQ(error_of(verb, without(without(args, "--quantization"), "-tp")), "no error");
+  }
+  auto settings = resolve(Verb::kRun, without(production, "--quantization"));
   ASSERT_TRUE(settings.ok()) << settings.error().text();
   EXPECT_EQ(settings->list("api-key"), Words{"mock_api_key"});
-  EXPECT_EQ(error_of(Verb::kServe, {"/data/model", "--port", "8501", "--max-model-len", "32768",
-                                    "--enable-prefix-caching", "--disable-log-requests", "--served-model-name",
-                                    "model_123", "--num-scheduler-steps", "8", "--enable-chunked-prefill", "false"}),
-            "no error");
+  EXPECT_EQ(settings->list("served-model-name"), Words{"model_123"});
 }
 
 TEST(Settings, KeysAddUpFromEverySpelling) {

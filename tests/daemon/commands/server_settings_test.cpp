@@ -23,8 +23,7 @@ class ServerSettingsTest : public ::testing::Test {
     return path_ + "/" + name;
   }
   Result<ServerSettings> make(Verb verb, std::vector<std::string> args) const {
-    SERAPH_ASSIGN_OR_RETURN(const Settings settings,
-                            resolve_settings(server_options(verb), verb, Sources{std::move(args), nullptr}));
+    SERAPH_ASSIGN_OR_RETURN(const Settings settings, resolve_server_settings(verb, Sources{std::move(args), nullptr}));
     return make_server_settings(verb, settings);
   }
 
@@ -39,6 +38,25 @@ TEST_F(ServerSettingsTest, RunWithoutAModelServesTheDemo) {
   EXPECT_EQ(settings->api.served_model_names, std::vector<std::string>{"model"});
   EXPECT_EQ(settings->engine.max_model_len_cap, 8192);
   EXPECT_EQ(settings->engine.dtype, "float16");
+}
+
+TEST_F(ServerSettingsTest, TheReportNamesTheDemoThatWouldBeServed) {
+  const auto settings = resolve_server_settings(Verb::kRun, Sources{});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_TRUE(std::filesystem::exists(settings->text("model") + "/config.json"));
+  EXPECT_EQ(settings->at("model").where, "the demo checkpoint, for /data/model does not exist");
+}
+
+TEST_F(ServerSettingsTest, PresetsReachTheServer) {
+  std::ofstream(path_ + "/ti_model_config.json") << R"({"MODEL_ID": "Meta-Llama-3-8B-Instruct"})";
+  const auto settings = make(Verb::kRun, {"--model", path_});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_EQ(settings->api.stop_token_ids, (std::vector<TokenId>{128001, 128009}));
+  EXPECT_NE(settings->api.chat_template.find("<|eot_id|>"), std::string::npos);
+  EXPECT_EQ(settings->api.served_model_names, std::vector<std::string>{"Meta-Llama-3-8B-Instruct"});
+  EXPECT_FALSE(make(Verb::kRun, {"--model", path_, "--stop-token-ids", "5,x"}).ok());
+  const auto serve = make(Verb::kServe, {path_});
+  EXPECT_TRUE(serve.ok() && serve->api.chat_template.empty() && serve->api.stop_token_ids.empty());
 }
 
 TEST_F(ServerSettingsTest, AMissingModelIsAnError) {
