@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,8 @@
 #include "engine/request.h"
 
 namespace seraph {
+
+class ResponseStore;
 
 struct Usage {
   int64_t prompt_tokens = 0;
@@ -31,6 +34,8 @@ struct AnswerFacts {
   int64_t created = 0;  // Unix seconds
   const PreparedGeneration* request = nullptr;
   const Tokenizer* tokenizer = nullptr;
+  ResponseStore* responses = nullptr;     // null: no answer is kept
+  std::function<uint64_t()> random = {};  // ids of an answer's parts
 };
 
 /// What the parsers made of a choice's text, and the ids of its calls by index. Borrowed.

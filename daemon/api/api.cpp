@@ -13,6 +13,8 @@
 #include "daemon/api/models.h"
 #include "daemon/api/pool.h"
 #include "daemon/api/prepare.h"
+#include "daemon/api/response_store.h"
+#include "daemon/api/responses.h"
 #include "daemon/api/tokenize.h"
 
 namespace seraph {
@@ -31,10 +33,22 @@ ApiError shutting_down_error() {
       .status = 503, .type = "ServiceUnavailableError", .message = "the server is shutting down", .retry_after_s = 5};
 }
 
+using Prepare = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, PreparedGeneration&);
+
+Prepare prepare_of(Endpoint endpoint) {
+  switch (endpoint) {
+    case kCompletions:
+      return prepare_completion;
+    case kResponses:
+      return prepare_responses;
+    default:
+      return prepare_chat;
+  }
+}
+
 /// Generation routes of later work: clients learn that the server knows them and does not serve them yet.
 constexpr std::pair<const char*, const char*> kUnofferedRoutes[] = {
     {"/v1/embeddings", "embeddings are"},
-    {"/v1/responses", "the responses API is"},
     {"/v1/messages", "the messages API is"},
     {"/v1/rerank", "reranking is"},
     {"/v1/score", "scoring is"},
@@ -59,15 +73,18 @@ class ApiImpl : public Api {
         tokenizer_(*args.tokenizer),
         metrics_(options_.served_model_names.front(), args.engine->info()),
         context_(std::move(context)),
+        responses_({options_.stored_responses_max, options_.stored_responses_bytes_max}, args.store),
         random_engine_(std::random_device{}()),
         pool_(args.loop) {
     context_->options = &options_;
+    context_->responses = &responses_;
     random_ = [this] { return random_engine_(); };
     services_.cancel = [engine = args.engine](RequestId id) { engine->cancel(id); };
     services_.tokenizer = args.tokenizer;
     services_.options = &options_;
     services_.metrics = &metrics_;
     services_.store = args.store;
+    services_.responses = &responses_;
     services_.fingerprint =
         options_.system_fingerprint.empty() ? "seraph-" + options_.version : options_.system_fingerprint;
     const Json* eos = tokenizer_.special_tokens().find("eos_token");
@@ -93,9 +110,11 @@ class ApiImpl : public Api {
   void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer);
   void begin_generation(const std::shared_ptr<Ticket>& ticket, std::shared_ptr<Exchange> exchange, Endpoint endpoint,
                         PreparedGeneration prepared);
+  std::string answer_id(const Exchange& exchange, Endpoint endpoint, const PreparedGeneration& prepared);
   bool submit(Generation& generation);
   void retire(const std::shared_ptr<Generation>& generation);
   void handle_models(Exchange& exchange);
+  void handle_response(Exchange& exchange);
   void health(Exchange& exchange);
 
   const ApiOptions options_;
@@ -104,6 +123,7 @@ class ApiImpl : public Api {
   GenerationServices services_;
   ApiMetrics metrics_;
   std::unique_ptr<PrepareContext> context_;  // constant after construction; read by workers
+  ResponseStore responses_;
   std::function<HttpCounters()> http_counters_;
   std::mt19937_64 random_engine_;
   std::function<uint64_t()> random_;
@@ -123,6 +143,11 @@ void ApiImpl::add_routes(Router& router) {
              [this](auto exchange) { handle_generation(std::move(exchange), kChat); });
   router.add("POST", "/v1/completions", Access::kKey,
              [this](auto exchange) { handle_generation(std::move(exchange), kCompletions); });
+  router.add("POST", "/v1/responses", Access::kKey,
+             [this](auto exchange) { handle_generation(std::move(exchange), kResponses); });
+  for (const char* method : {"GET", "DELETE", "POST"}) {
+    router.add(method, "/v1/responses/*", Access::kKey, [this](auto exchange) { handle_response(*exchange); });
+  }
   router.add("POST", "/tokenize", Access::kKey,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize); });
   router.add("POST", "/detokenize", Access::kKey,
@@ -167,6 +192,30 @@ void ApiImpl::handle_models(Exchange& exchange) {
   respond_error(exchange, unknown_model(name, options_));
 }
 
+/// GET and DELETE of a stored response, POST of its /cancel.
+void ApiImpl::handle_response(Exchange& exchange) {
+  const HttpRequest& request = exchange.request();
+  constexpr std::string_view kCancel = "/cancel";
+  std::string_view id = request.path_tail;
+  const bool cancels = id.ends_with(kCancel);
+  if (cancels) id.remove_suffix(kCancel.size());
+  if (cancels != (request.method == "POST") || id.find('/') != std::string_view::npos) {
+    return exchange.respond(404, kJsonType, "{\"detail\":\"Not Found\"}");
+  }
+  const auto row = responses_.find(request.key_owner, id);
+  if (row == nullptr) return respond_error(exchange, unknown_response(id));
+  if (cancels) {
+    return respond_error(exchange, ApiError{.type = "invalid_request_error",
+                                            .message = "Cannot cancel a synchronous response.",
+                                            .param = "response_id"});
+  }
+  if (request.method == "GET") return exchange.respond(200, kJsonType, row->body);
+  responses_.erase(request.key_owner, id);
+  std::string body = "{\"id\":";
+  append_json_string(body, row->id);
+  exchange.respond(200, kJsonType, body + ",\"object\":\"response\",\"deleted\":true}");
+}
+
 void ApiImpl::health(Exchange& exchange) { exchange.respond(engine_.healthy(now_us()) ? 200 : 503, "", ""); }
 
 void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer) {
@@ -209,7 +258,8 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
     for (const RequestId request : open) targets_.erase(request);
     retire(generation);
   });
-  const auto prepare = endpoint == kChat ? prepare_chat : prepare_completion;
+  job->prepared.owner = exchange->request().key_owner;
+  const Prepare prepare = prepare_of(endpoint);
   pool_.run(
       [this, job, exchange, prepare] {
         job->error = guarded([&] { return prepare(exchange->request().body, *context_, job->prepared); });
@@ -228,22 +278,31 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
 
 void ApiImpl::begin_generation(const std::shared_ptr<Ticket>& ticket, std::shared_ptr<Exchange> exchange,
                                Endpoint endpoint, PreparedGeneration prepared) {
-  std::string id(exchange->request().header("x-request-id"));
-  if (id.empty()) id = prepared.request_id;
-  if (id.empty()) id = hex16(random_engine_());
-  auto generation =
-      std::make_shared<Generation>(Generation::Args{.services = &services_,
-                                                    .exchange = exchange,
-                                                    .endpoint = endpoint,
-                                                    .id = (endpoint == kChat ? "chatcmpl-" : "cmpl-") + id,
-                                                    .prepared = std::move(prepared),
-                                                    .random = random_});
+  std::string id = answer_id(*exchange, endpoint, prepared);
+  auto generation = std::make_shared<Generation>(Generation::Args{.services = &services_,
+                                                                  .exchange = exchange,
+                                                                  .endpoint = endpoint,
+                                                                  .id = std::move(id),
+                                                                  .prepared = std::move(prepared),
+                                                                  .random = random_});
   active_.emplace(generation.get(), generation);
   ticket->generation = generation;
   exchange->on_drained([weak = std::weak_ptr<Generation>(generation)] {
     if (const auto alive = weak.lock()) alive->resume();
   });
   if (!submit(*generation)) retire(generation);
+}
+
+/// The client's id where it sent one, with the prefix of the endpoint. Responses are looked up by their id later, so
+/// that an id given in the body is taken as it is, and one of a header is not: it names a request, not its answer.
+std::string ApiImpl::answer_id(const Exchange& exchange, Endpoint endpoint, const PreparedGeneration& prepared) {
+  if (endpoint == kResponses) {
+    return prepared.request_id.empty() ? "resp_" + hex16(random_engine_()) : prepared.request_id;
+  }
+  std::string id(exchange.request().header("x-request-id"));
+  if (id.empty()) id = prepared.request_id;
+  if (id.empty()) id = hex16(random_engine_());
+  return (endpoint == kCompletions ? "cmpl-" : "chatcmpl-") + id;
 }
 
 /// All sequences or none: what was accepted before a refusal is cancelled again.

@@ -149,9 +149,9 @@ SchemaError dict_type(const std::string& loc, const Json& value) {
   return {"dict_type", loc, "Input should be a valid dictionary", describe(value)};
 }
 
-void check_enum(const Json& value, const FieldRule& rule, const std::string& loc, Errors& errors) {
+void check_enum(const Json& value, std::string_view choices, const std::string& loc, Errors& errors) {
   std::string expected;
-  std::string_view rest = rule.choices;
+  std::string_view rest = choices;
   while (!rest.empty()) {
     const size_t bar = rest.find('|');
     const std::string_view choice = rest.substr(0, bar);
@@ -184,6 +184,29 @@ void check_list(Json& value, FieldType type, const std::string& loc, Errors& err
       error = dict_type(place, item);
     }
     if (error) errors.push_back(std::move(*error));
+  }
+}
+
+void check_enum_list(const Json& value, std::string_view choices, const std::string& loc, Errors& errors) {
+  if (!value.is_array()) {
+    errors.push_back(list_type(loc, value));
+    return;
+  }
+  size_t index = 0;
+  for (const Json& item : value.as_array()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
+    check_enum(item, choices, loc + '.' + std::to_string(index++), errors);
+  }
+}
+
+void check_string_map(const Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_object()) {
+    errors.push_back(dict_type(loc, value));
+    return;
+  }
+  for (const auto& [name, item] : value.as_object()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
+    if (!item.is_string()) errors.push_back(string_type(loc + '.' + name, item));
   }
 }
 
@@ -286,7 +309,16 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
       if (!value.is_object()) error = dict_type(loc, value);
       break;
     case FieldType::kEnum:
-      return check_enum(value, rule, loc, errors);
+      return check_enum(value, rule.choices, loc, errors);
+    case FieldType::kEnumList:
+      return check_enum_list(value, rule.choices, loc, errors);
+    case FieldType::kStringMap:
+      return check_string_map(value, loc, errors);
+    case FieldType::kTextOrList:
+      if (value.is_string() || value.is_array()) return;
+      errors.push_back(string_type(loc, value));
+      errors.push_back(list_type(loc, value));
+      return;
     case FieldType::kNumberMap:
       return check_number_map(value, loc, errors);
     case FieldType::kIntList:
@@ -302,7 +334,7 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
       return check_messages(value, loc, errors);
     case FieldType::kTools:
       return check_tools(value, loc, errors);
-    case FieldType::kToolChoice:
+    case FieldType::kAny:
       return;
     case FieldType::kStreamOptions:
       return check_stream_options(value, loc, errors);

@@ -38,11 +38,14 @@ enum class FieldType : uint8_t {
   kTokenList,  // list of integers >= 0
   kStringList,
   kObjectList,
-  kStop,    // a string or a list of at most FieldRule::items_max strings; becomes a list
-  kPrompt,  // text, ids, or a list of either
+  kEnumList,    // list of FieldRule::choices
+  kStringMap,   // object of strings (metadata)
+  kTextOrList,  // a string or a list of anything
+  kStop,        // a string or a list of at most FieldRule::items_max strings; becomes a list
+  kPrompt,      // text, ids, or a list of either
   kMessages,
   kTools,
-  kToolChoice,     // checked by read_output_plan
+  kAny,            // checked by its reader, or not at all
   kStreamOptions,  // object of two booleans
   kUnoffered,      // understood, not offered: anything that asks for it is refused in plain words
 };

@@ -8,14 +8,42 @@
 #include <utility>
 
 #include "daemon/api/models.h"
+#include "daemon/api/responses.h"
 
 namespace seraph {
 namespace {
 
-const char* endpoint_path(Endpoint endpoint) { return endpoint == kChat ? "/v1/chat/completions" : "/v1/completions"; }
+const char* endpoint_path(Endpoint endpoint) {
+  switch (endpoint) {
+    case kCompletions:
+      return "/v1/completions";
+    case kResponses:
+      return "/v1/responses";
+    default:
+      return "/v1/chat/completions";
+  }
+}
 
 std::unique_ptr<AnswerFormat> make_format(AnswerFacts facts) {
-  return facts.endpoint == kChat ? make_chat_format(std::move(facts)) : make_completion_format(std::move(facts));
+  switch (facts.endpoint) {
+    case kCompletions:
+      return make_completion_format(std::move(facts));
+    case kResponses:
+      return make_responses_format(std::move(facts));
+    default:
+      return make_chat_format(std::move(facts));
+  }
+}
+
+LogprobColumns::Shape logprob_shape(Endpoint endpoint) {
+  switch (endpoint) {
+    case kCompletions:
+      return LogprobColumns::Shape::kCompletions;
+    case kResponses:
+      return LogprobColumns::Shape::kList;
+    default:
+      return LogprobColumns::Shape::kChat;
+  }
 }
 
 /// Separates prefix-cache tenants: by API key, and within a key by the client's own salt.
@@ -50,13 +78,15 @@ Generation::Generation(Args args)
                          .fingerprint = services_.fingerprint,
                          .created = arrived_unix_us_ / 1'000'000,
                          .request = &prepared_,
-                         .tokenizer = services_.tokenizer});
+                         .tokenizer = services_.tokenizer,
+                         .responses = services_.responses,
+                         .random = random_});
   const TextRules rules{.skip_special_tokens = params.skip_special_tokens,
                         .include_stop = params.include_stop,
                         .tokens_min = params.sampling.tokens_min,
                         .stop = &prepared_.params.stop};
-  const auto shape = endpoint_ == kCompletions ? LogprobColumns::Shape::kCompletions : LogprobColumns::Shape::kChat;
-  const LogprobColumns columns(*services_.tokenizer, shape, params.tokens_as_ids, params.top_logprobs);
+  const LogprobColumns columns(*services_.tokenizer, logprob_shape(endpoint_), params.tokens_as_ids,
+                               params.top_logprobs);
   const size_t count = prepared_.prompts.size() * static_cast<size_t>(params.n);
   for (size_t i = 0; i < count; ++i) {
     sequences_.emplace_back(*services_.tokenizer, rules, columns);
@@ -280,7 +310,7 @@ Usage Generation::usage() const {
     // Choices share a prompt: its cached tokens count once.
     if (i % static_cast<size_t>(prepared_.params.n) == 0) cached += sequences_[i].record.cached_tokens;
   }
-  if (services_.options->enable_prompt_tokens_details) out.cached_tokens = cached;
+  if (services_.options->enable_prompt_tokens_details || endpoint_ == kResponses) out.cached_tokens = cached;
   if (!prepared_.output.format.reasoning_parser.empty()) out.reasoning_tokens = reasoning;
   return out;
 }

@@ -27,7 +27,8 @@ struct GenerationServices {
   const Tokenizer* tokenizer = nullptr;
   const ApiOptions* options = nullptr;
   ApiMetrics* metrics = nullptr;
-  Store* store = nullptr;  // may be null
+  Store* store = nullptr;              // may be null
+  ResponseStore* responses = nullptr;  // null: no answer is kept
   std::string fingerprint;
   TokenId eos_id = -1;  // the tokenizer's: its stop reason is null, other end ids name themselves
 };

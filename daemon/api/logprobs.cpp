@@ -69,10 +69,10 @@ int64_t count_characters(std::string_view text) {
 
 void LogprobColumns::add(const PositionLogprobs& position) {
   if (position.empty()) return;
-  if (shape_ == Shape::kChat) {
-    add_chat(position);
-  } else {
+  if (shape_ == Shape::kCompletions) {
     add_completion(position, texts_);
+  } else {
+    add_chat(position);
   }
   texts_.advance(position.front().id);
 }
@@ -141,10 +141,10 @@ void LogprobColumns::add_prompt(const std::vector<TokenId>& ids, const std::vect
 }
 
 void LogprobColumns::take(std::string& out, int64_t text_begin) {
-  if (shape_ == Shape::kChat) {
-    out += "{\"content\":[";
+  if (shape_ != Shape::kCompletions) {
+    out += shape_ == Shape::kChat ? "{\"content\":[" : "[";
     out += entries_;
-    out += "]}";
+    out += shape_ == Shape::kChat ? "]}" : "]";
     entries_.clear();
     return;
   }

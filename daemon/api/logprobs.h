@@ -34,7 +34,7 @@ void append_logprob(std::string& out, float logprob);
 
 class LogprobColumns {
  public:
-  enum class Shape { kChat, kCompletions };
+  enum class Shape { kChat, kCompletions, kList };  // kList: chat's entries without the object around them
   LogprobColumns(const Tokenizer& tokenizer, Shape shape, bool as_ids, int32_t top)
       : texts_(tokenizer, as_ids), shape_(shape), top_(top) {}
 

@@ -18,6 +18,9 @@
 
 namespace seraph {
 
+class ResponseStore;
+struct ResponsesRequest;
+
 /// Constant after construction; shared by the pool's threads.
 struct PrepareContext {
   const Tokenizer* tokenizer = nullptr;
@@ -25,6 +28,7 @@ struct PrepareContext {
   const ApiOptions* options = nullptr;
   std::unique_ptr<Template> chat_template = {};   // null: the checkpoint has none
   std::unique_ptr<Template> tools_template = {};  // null: the same one
+  const ResponseStore* responses = nullptr;       // null: no response is kept
   int64_t piece_bytes_max = 1;                    // longest vocabulary entry: bounds the tokens of a text from below
 
   /// Compiles the templates. Errors: the template's.
@@ -42,10 +46,13 @@ struct Prompt {
 struct PreparedGeneration {
   GenerationParams params;
   std::vector<Prompt> prompts;
-  std::string role;        // chat: of the answer
-  std::string echo_text;   // chat with echo: the last message's text
-  std::string request_id;  // the body's; "" when absent
-  OutputPlan output;       // chat
+  std::string role;                                   // chat: of the answer
+  std::string echo_text;                              // chat with echo: the last message's text
+  std::string request_id;                             // the body's; "" when absent
+  OutputPlan output;                                  // chat
+  std::string owner;                                  // whose key the request came with; set before it is prepared
+  std::vector<std::string> warnings;                  // what was passed over, for a header of the answer
+  std::shared_ptr<const ResponsesRequest> responses;  // of /v1/responses
 };
 
 // chat.cpp, completions.cpp

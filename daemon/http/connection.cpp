@@ -154,6 +154,7 @@ void Connection::route() {
   }
   match_ = shared_.router.find(head.method, target_.path);
   key_index_ = shared_.keys.find(head.header("authorization"));
+  if (key_index_ < 0) key_index_ = shared_.keys.find_bare(head.header("x-api-key"));
   if (match_.access == Access::kKey && !shared_.keys.empty() && key_index_ < 0) {
     refuse_early(401, "{\"error\":\"Unauthorized\"}");
     context_.plain = true;
@@ -181,6 +182,7 @@ void Connection::dispatch(MonotonicUs now) {
   request.peer = peer_;
   request.peer_is_loopback = peer_is_loopback_;
   request.key_index = key_index_;
+  request.key_owner = shared_.keys.owner(key_index_);
   request.arrived_us = now;
   exchange_ = std::make_shared<ConnectionExchange>(*this, std::move(request), std::move(lease));
   run_handler();

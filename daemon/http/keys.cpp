@@ -33,10 +33,14 @@ KeyRing::KeyRing(const std::vector<std::string>& keys) {
 }
 
 int32_t KeyRing::find(std::string_view authorization) const {
-  if (digests_.empty() || !has_scheme(authorization)) {
+  return has_scheme(authorization) ? find_bare(authorization.substr(kScheme.size())) : -1;
+}
+
+int32_t KeyRing::find_bare(std::string_view key) const {
+  if (digests_.empty() || key.empty()) {
     return -1;
   }
-  const Digest presented = digest_of(authorization.substr(kScheme.size()));
+  const Digest presented = digest_of(key);
   int32_t found = -1;
   // No early exit: the time must not say which key, or how many, came close.
   for (size_t i = 0; i < digests_.size(); ++i) {
@@ -44,6 +48,20 @@ int32_t KeyRing::find(std::string_view authorization) const {
     found = equal && found < 0 ? static_cast<int32_t>(i) : found;
   }
   return found;
+}
+
+std::string KeyRing::owner(int32_t index) const {
+  if (index < 0) return {};
+  const Digest& key = digests_[static_cast<size_t>(index)];
+  // Hashed once more: what authorises is not written to disk, not even as a digest.
+  const Digest digest = digest_of({reinterpret_cast<const char*>(key.data()), key.size()});
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (size_t i = 0; i < 8; ++i) {
+    out += kDigits[digest[i] >> 4];
+    out += kDigits[digest[i] & 15];
+  }
+  return out;
 }
 
 }  // namespace seraph

@@ -19,6 +19,11 @@ class KeyRing {
 
   /// The index of the key in "Bearer KEY" (scheme in any case, exactly one space, no trailing space); -1: none.
   int32_t find(std::string_view authorization) const;
+  /// The same for a header that holds nothing but the key (x-api-key, as Anthropic's clients send it).
+  int32_t find_bare(std::string_view key) const;
+
+  /// A name for what belongs to the key: the same in every run, and no way back to the key. "" for -1.
+  std::string owner(int32_t index) const;
 
  private:
   using Digest = std::array<unsigned char, 32>;

@@ -59,6 +59,7 @@ struct HttpRequest {
   std::string peer;  // "127.0.0.1:54321", "unix"
   bool peer_is_loopback = false;
   int32_t key_index = -1;      // which of api_keys was presented; -1: none
+  std::string key_owner;       // stands for that key across restarts, without giving it away; "" for none
   std::string path_tail;       // what a route ending in '*' matched there
   MonotonicUs arrived_us = 0;  // when the last byte came
   /// "" when absent. `name` in lower case.

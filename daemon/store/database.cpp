@@ -36,6 +36,15 @@ constexpr const char* kMigrations[] = {
     "  total_us INTEGER NOT NULL"
     ");"
     "CREATE INDEX requests_time ON requests (time_us);",
+    "CREATE TABLE responses ("
+    "  number INTEGER PRIMARY KEY,"
+    "  time_us INTEGER NOT NULL,"
+    "  owner TEXT NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  body TEXT NOT NULL,"
+    "  messages TEXT NOT NULL,"
+    "  UNIQUE (owner, id)"
+    ");",
 };
 constexpr int kSchemaVersion = static_cast<int>(std::size(kMigrations));
 
@@ -45,6 +54,11 @@ constexpr const char* kInsert =
 constexpr const char* kTrim =
     "DELETE FROM requests WHERE id IN"
     " (SELECT id FROM requests WHERE id <= (SELECT max(id) FROM requests) - ? ORDER BY id LIMIT ?)";
+
+constexpr const char* kSaveResponse =
+    "INSERT OR REPLACE INTO responses (time_us, owner, id, body, messages) VALUES (?,?,?,?,?)";
+constexpr const char* kDeleteResponse = "DELETE FROM responses WHERE owner = ? AND id = ?";
+constexpr const char* kReadResponses = "SELECT time_us, owner, id, body, messages FROM responses ORDER BY number";
 
 ErrorCode code_of(int sqlite_code) {
   switch (sqlite_code & 0xff) {
@@ -68,6 +82,12 @@ void create_private(const std::string& path) {
 void bind_text(sqlite3_stmt* statement, int index, const std::string& text) {
   // Static: the row lives until the statement has run.
   sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+}
+
+std::string column_text(sqlite3_stmt* statement, int column) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
+  return text == nullptr ? std::string()
+                         : std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement, column)));
 }
 
 void bind_time(sqlite3_stmt* statement, int index, int64_t us) {
@@ -151,6 +171,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   SERAPH_RETURN_IF_ERROR(database->migrate());
   SERAPH_RETURN_IF_ERROR(database->prepare(kInsert, database->insert_));
   SERAPH_RETURN_IF_ERROR(database->prepare(kTrim, database->trim_));
+  SERAPH_RETURN_IF_ERROR(database->prepare(kSaveResponse, database->save_response_));
+  SERAPH_RETURN_IF_ERROR(database->prepare(kDeleteResponse, database->delete_response_));
   return database;
 }
 
@@ -184,7 +206,46 @@ Status Database::migrate() {
   return execute("COMMIT", "written");
 }
 
-Status Database::insert_row(const RequestRow& row) {
+Result<std::vector<ResponseRow>> Database::read_responses() {
+  Statement statement;
+  SERAPH_RETURN_IF_ERROR(prepare(kReadResponses, statement));
+  std::vector<ResponseRow> rows;
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    rows.push_back({.time_us = sqlite3_column_int64(statement.get(), 0),
+                    .owner = column_text(statement.get(), 1),
+                    .id = column_text(statement.get(), 2),
+                    .body = column_text(statement.get(), 3),
+                    .messages = column_text(statement.get(), 4)});
+  }
+  if (code != SQLITE_DONE) return error("read");
+  return rows;
+}
+
+Status Database::step(sqlite3_stmt* statement) {
+  Status status;
+  if (sqlite3_step(statement) != SQLITE_DONE) status = error("written");
+  sqlite3_reset(statement);
+  return status;
+}
+
+Status Database::write_row(const ResponseRow& row) {
+  sqlite3_stmt* statement = save_response_.get();
+  sqlite3_bind_int64(statement, 1, row.time_us);
+  bind_text(statement, 2, row.owner);
+  bind_text(statement, 3, row.id);
+  bind_text(statement, 4, row.body);
+  bind_text(statement, 5, row.messages);
+  return step(statement);
+}
+
+Status Database::write_row(const ResponseKey& key) {
+  bind_text(delete_response_.get(), 1, key.owner);
+  bind_text(delete_response_.get(), 2, key.id);
+  return step(delete_response_.get());
+}
+
+Status Database::write_row(const RequestRow& row) {
   sqlite3_stmt* statement = insert_.get();
   sqlite3_bind_int64(statement, 1, row.time_us);
   bind_text(statement, 2, row.request_id);
@@ -199,18 +260,14 @@ Status Database::insert_row(const RequestRow& row) {
   bind_time(statement, 11, row.ttft_us);
   bind_time(statement, 12, row.tpot_us);
   sqlite3_bind_int64(statement, 13, row.total_us);
-  const int code = sqlite3_step(statement);
-  Status status;
-  if (code != SQLITE_DONE) status = error("written");
-  sqlite3_reset(statement);
-  return status;
+  return step(statement);
 }
 
-Status Database::insert(std::span<const RequestRow> rows) {
+Status Database::write(std::span<const StoreRow> rows) {
   SERAPH_RETURN_IF_ERROR(execute("BEGIN IMMEDIATE", "written"));
   Status status;
-  for (const RequestRow& row : rows) {
-    status = insert_row(row);
+  for (const StoreRow& row : rows) {
+    status = std::visit([this](const auto& one) { return write_row(one); }, row);
     if (!status.ok()) break;
   }
   if (status.ok()) status = execute("COMMIT", "written");
@@ -223,10 +280,7 @@ Status Database::insert(std::span<const RequestRow> rows) {
 Status Database::trim(int64_t rows_max, int64_t delete_max) {
   sqlite3_bind_int64(trim_.get(), 1, rows_max);
   sqlite3_bind_int64(trim_.get(), 2, delete_max);
-  Status status;
-  if (sqlite3_step(trim_.get()) != SQLITE_DONE) status = error("written");
-  sqlite3_reset(trim_.get());
-  return status;
+  return step(trim_.get());
 }
 
 }  // namespace seraph

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "daemon/store/store.h"
 #include "engine/base/result.h"
@@ -24,7 +25,9 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   /// All rows or none, in one transaction.
-  Status insert(std::span<const RequestRow> rows);
+  Status write(std::span<const StoreRow> rows);
+  /// Oldest first.
+  Result<std::vector<ResponseRow>> read_responses();
   /// Deletes the oldest rows beyond `rows_max`, at most `delete_max` of them at a time.
   Status trim(int64_t rows_max, int64_t delete_max);
 
@@ -44,12 +47,17 @@ class Database {
   Status prepare(const char* sql, Statement& statement);
   Status check_owner();
   Status migrate();
-  Status insert_row(const RequestRow& row);
+  Status step(sqlite3_stmt* statement);
+  Status write_row(const RequestRow& row);
+  Status write_row(const ResponseRow& row);
+  Status write_row(const ResponseKey& key);
 
   const std::string path_;
   std::unique_ptr<sqlite3, CloseDatabase> handle_;  // closed after the statements below are gone
   Statement insert_;
   Statement trim_;
+  Statement save_response_;
+  Statement delete_response_;
 };
 
 }  // namespace seraph

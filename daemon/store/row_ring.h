@@ -27,7 +27,7 @@ class RowRing {
   }
 
   /// Producer's thread.
-  Push try_push(RequestRow&& row) {
+  Push try_push(StoreRow&& row) {
     const uint64_t head = head_.load(std::memory_order_relaxed);
     if (head - tail_.load(std::memory_order_acquire) == slots_.size()) {
       return Push::kFull;
@@ -40,7 +40,7 @@ class RowRing {
   }
 
   /// Consumer's thread. False: empty.
-  bool pop(RequestRow& row) {
+  bool pop(StoreRow& row) {
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
     if (head_.load(std::memory_order_seq_cst) == tail) {
       return false;
@@ -56,7 +56,7 @@ class RowRing {
   }
 
  private:
-  std::vector<RequestRow> slots_;              // size constant after construction
+  std::vector<StoreRow> slots_;                // size constant after construction
   alignas(64) std::atomic<uint64_t> head_{0};  // written by the producer
   alignas(64) std::atomic<uint64_t> tail_{0};  // written by the consumer
 };

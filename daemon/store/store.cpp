@@ -50,8 +50,11 @@ class WakeUp {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(const StoreOptions& options, std::unique_ptr<Database> database)
-      : options_(options), database_(std::move(database)), ring_(options.queue_rows_max) {
+  SqliteStore(const StoreOptions& options, std::unique_ptr<Database> database, std::vector<ResponseRow> responses)
+      : options_(options),
+        database_(std::move(database)),
+        responses_(std::move(responses)),
+        ring_(options.queue_rows_max) {
     batch_.reserve(static_cast<size_t>(options_.batch_rows_max));
     thread_ = std::thread([this] { run(); });
   }
@@ -62,7 +65,18 @@ class SqliteStore final : public Store {
     thread_.join();
   }
 
-  void log_request(RequestRow row) override {
+  void log_request(RequestRow row) override { push(std::move(row)); }
+  void save_response(ResponseRow row) override { push(std::move(row)); }
+  void delete_response(std::string_view owner, std::string_view id) override {
+    push(ResponseKey{std::string(owner), std::string(id)});
+  }
+  std::vector<ResponseRow> take_responses() override { return std::move(responses_); }
+
+  int64_t rows_dropped() const override { return rows_dropped_.load(std::memory_order_relaxed); }
+  int64_t rows_committed() const override { return rows_committed_.load(std::memory_order_acquire); }
+
+ private:
+  void push(StoreRow row) {
     const RowRing::Push pushed = ring_.try_push(std::move(row));
     if (pushed == RowRing::Push::kFull) {
       rows_dropped_.fetch_add(1, std::memory_order_relaxed);
@@ -74,10 +88,6 @@ class SqliteStore final : public Store {
     }
   }
 
-  int64_t rows_dropped() const override { return rows_dropped_.load(std::memory_order_relaxed); }
-  int64_t rows_committed() const override { return rows_committed_.load(std::memory_order_acquire); }
-
- private:
   /// The store thread: sleep until there is a row, let others join it for a moment, commit.
   void run() {
     while (true) {
@@ -103,17 +113,17 @@ class SqliteStore final : public Store {
 
   void commit_batch() {
     batch_.clear();
-    RequestRow row;
+    StoreRow row;
     while (batch_.size() < static_cast<size_t>(options_.batch_rows_max) && ring_.pop(row)) {
       batch_.push_back(std::move(row));
     }
     const auto rows = static_cast<int64_t>(batch_.size());
-    Status status = database_->insert(batch_);
+    Status status = database_->write(batch_);
     while (!status.ok() && status.error().code == ErrorCode::kUnavailable &&
            !stopping_.load(std::memory_order_acquire)) {
       // Somebody else holds the file, a backup for example: the rows wait, and new ones fill the queue.
       complain(status.error());
-      status = database_->insert(batch_);
+      status = database_->write(batch_);
     }
     if (!status.ok()) {
       rows_dropped_.fetch_add(rows, std::memory_order_relaxed);
@@ -133,11 +143,12 @@ class SqliteStore final : public Store {
   void complain(const Error& error) {
     if (complained_us_ != 0 && now_us() - complained_us_ < kComplainEveryUs) return;
     complained_us_ = now_us();
-    spdlog::warn("request rows cannot be stored: {}", error.text());
+    spdlog::warn("rows cannot be stored: {}", error.text());
   }
 
   const StoreOptions options_;
   const std::unique_ptr<Database> database_;  // store thread
+  std::vector<ResponseRow> responses_;        // loop thread; what the file held
   RowRing ring_;
   WakeUp wake_up_;
   std::atomic<bool> stopping_{false};
@@ -145,7 +156,7 @@ class SqliteStore final : public Store {
   std::atomic<int64_t> rows_committed_{0};
   int64_t rows_logged_ = 0;  // loop thread
   // Store thread.
-  std::vector<RequestRow> batch_;
+  std::vector<StoreRow> batch_;
   int64_t rows_since_trim_ = 0;
   MonotonicUs complained_us_ = 0;
   std::thread thread_;  // last: it uses the members above
@@ -155,7 +166,8 @@ class SqliteStore final : public Store {
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::open(options.path));
-  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(options, std::move(database)));
+  SERAPH_ASSIGN_OR_RETURN(std::vector<ResponseRow> responses, database->read_responses());
+  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(options, std::move(database), std::move(responses)));
 }
 
 }  // namespace seraph

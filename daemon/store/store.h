@@ -1,4 +1,4 @@
-// The sqlite file: request metrics now, adapter registrations later. One writer thread owns the database; the
+// The sqlite file: request metrics and stored responses. One writer thread owns the database; the
 // loop hands rows over through a bounded queue and never waits. WAL, prepared statements, one transaction per
 // batch of rows, schema versions in PRAGMA user_version. A row that was committed survives kill -9.
 #pragma once
@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 #include "engine/base/result.h"
 
@@ -28,6 +31,22 @@ struct RequestRow {
   int64_t total_us = 0;   // arrival -> last byte handed to the socket
 };
 
+/// One kept answer of /v1/responses.
+struct ResponseRow {
+  int64_t time_us = 0;   // Unix time
+  std::string owner;     // whose key made it; "" without keys
+  std::string id;        // unique for an owner
+  std::string body;      // the response object, JSON
+  std::string messages;  // the conversation up to and with the answer: chat messages, JSON
+};
+
+/// Its end.
+struct ResponseKey {
+  std::string owner, id;
+};
+
+using StoreRow = std::variant<RequestRow, ResponseRow, ResponseKey>;
+
 struct StoreOptions {
   std::string path;                  // ":memory:" for none
   int64_t rows_max = 1'000'000;      // the newest rows are kept
@@ -45,6 +64,11 @@ class Store {
   virtual ~Store() = default;
   /// Loop thread; never blocks. When the queue is full the row is dropped and counted.
   virtual void log_request(RequestRow row) = 0;
+  /// Likewise. An earlier row of the same owner and id is replaced.
+  virtual void save_response(ResponseRow row) = 0;
+  virtual void delete_response(std::string_view owner, std::string_view id) = 0;
+  /// The responses that the file held when it was opened, oldest first. Once.
+  virtual std::vector<ResponseRow> take_responses() = 0;
   virtual int64_t rows_dropped() const = 0;
   virtual int64_t rows_committed() const = 0;
 };

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/api/prepare.h"
+#include "daemon/api/responses.h"
 #include "daemon/api/tokenize.h"
 
 namespace seraph {
@@ -37,10 +38,15 @@ const std::set<std::string> kLater = {"response_format",
                                       "thinking_token_budget",
                                       "vllm_xargs"};
 
+/// Choices that vLLM takes in /v1/responses and then does not honour: here they are refused.
+const std::set<std::string> kBetter = {"plain/responses.tools_required_no_parser",
+                                       "plain/responses.tools_named_no_parser"};
+
 bool is_later(const Json& body) {
   if (!body.is_object()) return false;
   for (const auto& [name, value] : body.as_object()) {
     if (kLater.contains(name)) return true;
+    if (name == "text" && value.find("format")->find("type")->as_string() != "text") return true;
   }
   return false;
 }
@@ -93,6 +99,7 @@ TEST(ExchangesGoldenTest, RequestsAreRefusedAndAcceptedAsRecorded) {
     if (const Json* body = request.find("body"); body != nullptr && is_later(*body)) continue;
     const std::string& name = record.find("name")->as_string();
     if (name.starts_with("plain/type.")) continue;  // the media type is checked before
+    if (kBetter.contains(name)) continue;
     PreparedGeneration prepared;
     std::string answer;
     std::optional<ApiError> error;
@@ -100,6 +107,8 @@ TEST(ExchangesGoldenTest, RequestsAreRefusedAndAcceptedAsRecorded) {
       error = prepare_chat(bytes_of(request), *context, prepared);
     } else if (path == "/v1/completions") {
       error = prepare_completion(bytes_of(request), *context, prepared);
+    } else if (path == "/v1/responses") {
+      error = prepare_responses(bytes_of(request), *context, prepared);
     } else if (path == "/tokenize") {
       error = answer_tokenize(bytes_of(request), *context, answer);
     } else if (path == "/detokenize") {

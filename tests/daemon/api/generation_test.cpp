@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "daemon/api/response_store.h"
+#include "daemon/api/responses.h"
 
 namespace seraph {
 namespace {
@@ -94,6 +98,60 @@ TEST_F(GenerationTest, WholeAnswerHasTextReasonAndUsage) {
   EXPECT_TRUE(choice.find("stop_reason")->is_null());
   EXPECT_EQ(body.find("usage")->find("completion_tokens")->as_int(), 2);
   EXPECT_EQ(body.find("usage")->find("total_tokens")->as_int(), 5);
+}
+
+/// The types of a stream's events.
+std::vector<std::string> event_types(const std::string& body) {
+  std::vector<std::string> types;
+  for (size_t at = body.find("event: "); at != std::string::npos; at = body.find("event: ", at + 1)) {
+    types.push_back(body.substr(at + 7, body.find('\n', at) - at - 7));
+  }
+  return types;
+}
+
+TEST_F(GenerationTest, ResponsesStreamHasTheWholeSequenceAndIsKept) {
+  ResponseStore kept({}, nullptr);
+  services_.responses = &kept;
+  prepared_.params.stream = true;
+  prepared_.responses = std::make_shared<ResponsesRequest>(
+      ResponsesRequest{.body = Json(Json::Object{}), .conversation = {}, .tool_choice = "\"none\"", .store = true});
+  make(kResponses);
+  token("The");
+  token(" capital", FinishReason::kLength);
+  generation_->flush();
+  EXPECT_EQ(event_types(exchange_->body),
+            (std::vector<std::string>{
+                "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
+                "response.output_text.delta", "response.output_text.delta", "response.output_text.done",
+                "response.content_part.done", "response.output_item.done", "response.incomplete"}));
+  const auto row = kept.find("", "id-1");
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(row->messages, R"([{"role":"assistant","content":"The capital"}])");
+  const Json body = Json::parse(row->body).value();
+  EXPECT_EQ(body.find("incomplete_details")->find("reason")->as_string(), "max_output_tokens");
+  EXPECT_EQ(body.find("usage")->find("total_tokens")->as_int(), 5);
+  EXPECT_EQ(exchange_->body.find("[DONE]"), std::string::npos);
+}
+
+TEST_F(GenerationTest, ResponsesNumberThinkingTextAndCallsAsItems) {
+  prepared_.params.stream = true;
+  prepared_.output.format = {.tool_parser = "hermes", .reasoning_parser = "qwen3"};
+  prepared_.responses = std::make_shared<ResponsesRequest>(
+      ResponsesRequest{.body = Json(Json::Object{}), .conversation = {}, .tool_choice = "\"auto\"", .store = false});
+  make(kResponses);
+  for (const TokenId id :
+       tokenizer_->encode("<think>hm</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>", false)) {
+    Event event{.id = 100, .token = id, .scheduled_us = 1, .published_us = 2};
+    generation_->on_event(0, event);
+  }
+  token("<|im_end|>", FinishReason::kStop);
+  generation_->flush();
+  const std::vector<std::string> types = event_types(exchange_->body);
+  EXPECT_EQ(std::count(types.begin(), types.end(), "response.output_item.added"), 2);
+  EXPECT_EQ(std::count(types.begin(), types.end(), "response.output_text.delta"), 0) << "only a line break";
+  EXPECT_EQ(std::count(types.begin(), types.end(), "response.function_call_arguments.done"), 1);
+  EXPECT_EQ(types.back(), "response.completed");
+  EXPECT_NE(exchange_->body.find(R"("output_index":1)"), std::string::npos);
 }
 
 TEST_F(GenerationTest, StreamEventsHaveVllmsKindsInOrder) {

@@ -53,7 +53,7 @@ TEST(Database, CreatesAPrivateFileWithItsSchema) {
   struct stat info {};
   ASSERT_EQ(stat(file.path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
-  EXPECT_EQ(sql(file.path(), "PRAGMA user_version"), "1");
+  EXPECT_EQ(sql(file.path(), "PRAGMA user_version"), "2");
   EXPECT_EQ(sql(file.path(), "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(sql(file.path(), "SELECT count(*) FROM requests"), "0");
   EXPECT_TRUE(Database::open(file.path()).ok()) << "opens again";
@@ -75,7 +75,7 @@ TEST(Database, KeepsEveryColumn) {
   row.queue_us = 0;
   row.ttft_us = 1500;
   row.total_us = 99;
-  ASSERT_TRUE(database->insert(std::span(&row, 1)).ok());
+  ASSERT_TRUE(database->write(std::vector<StoreRow>{row}).ok());
   EXPECT_EQ(sql(file.path(),
                 "SELECT time_us||'|'||request_id||'|'||model||'|'||endpoint||'|'||status||'|'||finish_reason||'|'||"
                 "prompt_tokens||'|'||cached_tokens||'|'||completion_tokens||'|'||queue_us||'|'||ttft_us||'|'||"
@@ -83,12 +83,33 @@ TEST(Database, KeepsEveryColumn) {
             "1700000000000000|chatcmpl-'quoted'|m\xC3\xA9|/v1/chat/completions|200|stop|11|5|7|0|1500|null|99");
 }
 
+TEST(Database, KeepsReplacesAndDeletesResponses) {
+  const TempFile file;
+  {
+    auto database = std::move(Database::open(file.path())).value();
+    const ResponseRow first{.time_us = 1, .owner = "a", .id = "resp_1", .body = "{}", .messages = "[]"};
+    ResponseRow other = first;
+    other.owner = "b";
+    ResponseRow again = first;
+    again.body = "{\"x\":\"\xC3\xA9\"}";
+    ASSERT_TRUE(database->write(std::vector<StoreRow>{first, other, again}).ok());
+    ASSERT_TRUE(database->write(std::vector<StoreRow>{ResponseKey{"a", "resp_none"}}).ok()) << "nothing to delete";
+  }
+  auto database = std::move(Database::open(file.path())).value();
+  std::vector<ResponseRow> rows = std::move(database->read_responses()).value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].owner, "b");
+  EXPECT_EQ(rows[1].body, "{\"x\":\"\xC3\xA9\"}") << "replaced, and the newest";
+  ASSERT_TRUE(database->write(std::vector<StoreRow>{ResponseKey{"b", "resp_1"}}).ok());
+  EXPECT_EQ(std::move(database->read_responses()).value().size(), 1U);
+}
+
 TEST(Database, TrimsTheOldestRows) {
   const TempFile file;
   auto database = std::move(Database::open(file.path())).value();
-  std::vector<RequestRow> rows(100);
-  for (int i = 0; i < 100; ++i) rows[static_cast<size_t>(i)].time_us = i;
-  ASSERT_TRUE(database->insert(rows).ok());
+  std::vector<StoreRow> rows(100);
+  for (int i = 0; i < 100; ++i) std::get<RequestRow>(rows[static_cast<size_t>(i)]).time_us = i;
+  ASSERT_TRUE(database->write(rows).ok());
   ASSERT_TRUE(database->trim(30, 50).ok());
   EXPECT_EQ(sql(file.path(), "SELECT count(*)||','||min(time_us) FROM requests"), "50,50");
   ASSERT_TRUE(database->trim(30, 50).ok());
@@ -115,8 +136,8 @@ TEST(Database, RefusesForeignNewerAndBrokenFiles) {
   std::filesystem::remove(file.path());
   {
     auto database = std::move(Database::open(file.path())).value();
-    std::vector<RequestRow> rows(1000);
-    ASSERT_TRUE(database->insert(rows).ok());
+    std::vector<StoreRow> rows(1000);
+    ASSERT_TRUE(database->write(rows).ok());
   }
   std::filesystem::resize_file(file.path(), 6000);
   expect_error(file.path(), ErrorCode::kCorrupt, "malformed");

@@ -19,10 +19,10 @@ TEST(RowRing, SaysWhenItWasEmptyAndWhenItIsFull) {
   EXPECT_EQ(ring.try_push(row_of(0)), RowRing::Push::kFirst);
   for (int i = 1; i < 4; ++i) EXPECT_EQ(ring.try_push(row_of(i)), RowRing::Push::kQueued);
   EXPECT_EQ(ring.try_push(row_of(4)), RowRing::Push::kFull);
-  RequestRow row;
+  StoreRow row;
   for (int i = 0; i < 4; ++i) {
     ASSERT_TRUE(ring.pop(row));
-    EXPECT_EQ(row.time_us, i);
+    EXPECT_EQ(std::get<RequestRow>(row).time_us, i);
   }
   EXPECT_FALSE(ring.pop(row));
   EXPECT_EQ(ring.try_push(row_of(5)), RowRing::Push::kFirst);
@@ -32,14 +32,14 @@ TEST(RowRing, TwoThreadsAgreeOnEveryRow) {
   RowRing ring(64);
   constexpr int64_t kRows = 200'000;
   std::thread consumer([&ring] {
-    RequestRow row;
+    StoreRow row;
     for (int64_t next = 0; next < kRows;) {
       if (!ring.pop(row)) {
         std::this_thread::yield();
         continue;
       }
-      ASSERT_EQ(row.time_us, next);
-      ASSERT_EQ(row.request_id, row_of(next).request_id);
+      ASSERT_EQ(std::get<RequestRow>(row).time_us, next);
+      ASSERT_EQ(std::get<RequestRow>(row).request_id, row_of(next).request_id);
       ++next;
     }
   });

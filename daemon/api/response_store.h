@@ -1,0 +1,50 @@
+// Answers of /v1/responses that clients may come back to, by previous_response_id or GET: the newest ones in memory,
+// bounded by count and bytes, with a copy in the database so that they survive a restart. An id is only known to the
+// API key that it was made with. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "daemon/store/store.h"
+
+namespace seraph {
+
+class ResponseStore {
+ public:
+  struct Limits {
+    int64_t responses_max = 10'000;
+    int64_t bytes_max = 64 << 20;  // texts of all responses
+  };
+
+  /// Takes what `store` (may be null) has kept from earlier runs.
+  ResponseStore(Limits limits, Store* store);
+
+  /// Keeps or replaces. The oldest give way; a response beyond bytes_max on its own is not kept.
+  void put(ResponseRow row);
+  /// Null when there is none.
+  std::shared_ptr<const ResponseRow> find(std::string_view owner, std::string_view id) const;
+  /// False when there is none.
+  bool erase(std::string_view owner, std::string_view id);
+  int64_t bytes() const;
+
+ private:
+  using Entries = std::list<std::shared_ptr<const ResponseRow>>;  // oldest first
+
+  void insert(std::shared_ptr<const ResponseRow> row);
+  void remove(Entries::iterator entry);
+
+  const Limits limits_;
+  Store* const store_;
+  mutable std::mutex mutex_;  // guards what follows
+  Entries entries_;
+  std::unordered_map<std::string, Entries::iterator> by_key_;  // owner, line break, id
+  int64_t bytes_ = 0;
+};
+
+}  // namespace seraph
