@@ -42,6 +42,9 @@ const std::set<std::string> kLater = {"response_format",
 const std::set<std::string> kBetter = {"plain/responses.tools_required_no_parser",
                                        "plain/responses.tools_named_no_parser"};
 
+/// Refused as there, in other words: a hint at an environment variable, a count of fields that vLLM itself added.
+const std::set<std::string> kOwnWords = {"plain/responses.background", "plain/responses.input_missing"};
+
 bool is_later(const Json& body) {
   if (!body.is_object()) return false;
   for (const auto& [name, value] : body.as_object()) {
@@ -131,7 +134,7 @@ TEST(ExchangesGoldenTest, RequestsAreRefusedAndAcceptedAsRecorded) {
     EXPECT_NE((error->param.value_or("") + error->message).find(field), std::string::npos)
         << name << ": " << error->message;
     const std::string& check = record.find("check")->as_string();
-    if (check == "error_free") continue;
+    if (check == "error_free" || kOwnWords.contains(name)) continue;
     EXPECT_EQ(error->type, want->find("type")->as_string()) << name;
     const std::string& message = want->find("message")->as_string();
     if (check != "error" && !message.starts_with("1 validation error:")) continue;
