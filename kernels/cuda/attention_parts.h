@@ -1,8 +1,9 @@
-// What the attention kernels share: the batch as they see it, how query rows of a KV head's group are packed into the
-// rows of a tile, and the products of one warp's 16 rows with 16 keys or values.
+// What the attention kernels share: the batch as they see it, and how query rows of a KV head's group are packed into
+// the rows of a tile.
 #pragma once
 
 #include "kernels/cuda/attention_decode.h"
+#include "kernels/cuda/attention_kv.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/tile.h"
 
@@ -12,11 +13,13 @@ namespace seraph::cuda {
 
 constexpr float kNothing = -INFINITY;
 
-template <typename T>
+template <typename T, typename CacheElement>
 struct PagedArrays {
+  using Kv = CacheElement;
   Global<const T> q;
   Global<T> out;
-  Global<const T> cache;
+  Global<const Kv> cache;
+  Global<const bf16_t> scales;  // the cache once more, for e4m3
   Global<const int32_t> row_begin;
   Global<const int32_t> context_tokens;
   Global<const int32_t> block_tables;
@@ -24,6 +27,7 @@ struct PagedArrays {
   int64_t out_stride;
   int64_t block_elements;
   int64_t layer_begin;
+  int64_t layer_scales;  // where a layer's scales begin behind its keys and values, in scales
   int32_t num_sequences;
   int32_t num_kv_heads;
   int32_t group;  // query heads of a KV head
@@ -34,16 +38,21 @@ struct PagedArrays {
 };
 
 /// From the arguments of either launcher.
-template <typename T, typename Launch>
-PagedArrays<T> paged_arrays(const Launch& args) {
+template <typename T, typename Kv, typename Launch>
+PagedArrays<T, Kv> paged_arrays(const Launch& args) {
   const KvShape& shape = args.shape;
-  const int64_t plane = static_cast<int64_t>(shape.num_kv_heads) * shape.block_tokens * shape.head_dim;
-  PagedArrays<T> paged;
+  const int64_t layer_elements = kv_layer_bytes(shape) / static_cast<int64_t>(sizeof(Kv));
+  PagedArrays<T, Kv> paged;
   paged.q = elements_of<const T>(args.q);
   paged.out = elements_of<T>(args.out);
-  paged.block_elements = 2 * plane * shape.num_layers;
-  paged.layer_begin = 2 * plane * args.layer;
-  paged.cache = Global<const T>(static_cast<const T*>(args.cache), paged.block_elements * args.num_blocks);
+  paged.block_elements = layer_elements * shape.num_layers;
+  paged.layer_begin = layer_elements * args.layer;
+  paged.cache = Global<const Kv>(static_cast<const Kv*>(args.cache), paged.block_elements * args.num_blocks);
+  if (kIsFp8<Kv>) {
+    paged.scales =
+        Global<const bf16_t>(static_cast<const bf16_t*>(args.cache), paged.block_elements * args.num_blocks / 2);
+  }
+  paged.layer_scales = int64_t{shape.num_kv_heads} * shape.block_tokens * shape.head_dim;
   paged.row_begin = Global<const int32_t>(args.row_begin, args.num_sequences + 1);
   paged.context_tokens = Global<const int32_t>(args.context_tokens, args.num_sequences);
   paged.block_tables =
@@ -69,11 +78,18 @@ const char* paged_breach(const Launch& args) {
       args.q.cols != static_cast<int64_t>(args.num_heads) * shape.head_dim || args.out.cols != args.q.cols) {
     return "attention: heads, blocks or columns that do not fit together";
   }
-  if (args.q.dtype != shape.dtype || args.out.dtype != shape.dtype || !rows_aligned(args.q, 16) ||
-      !rows_aligned(args.out, 16)) {
+  const bool fits = args.q.dtype == shape.dtype || shape.dtype == DType::kF8E4m3;
+  if (!fits || args.out.dtype != args.q.dtype || !rows_aligned(args.q, 16) || !rows_aligned(args.out, 16)) {
     return "attention: q, cache and out of different dtypes, or rows not on 16 bytes";
   }
   return nullptr;
+}
+
+/// Where the scale of a key or value lies; `plane` counts key heads, then value heads.
+template <typename T, typename Kv>
+SERAPH_DEVICE int64_t scale_at(const PagedArrays<T, Kv>& paged, int32_t slot, int32_t plane) {
+  return (slot / paged.block_tokens * paged.block_elements + paged.layer_begin) / 2 + paged.layer_scales +
+         plane * paged.block_tokens + slot % paged.block_tokens;
 }
 
 /// first_items[s] = items of the sequences before s; count(s) is how many s has. One warp.
@@ -120,33 +136,6 @@ struct QueryRow {
 SERAPH_DEVICE QueryRow find_query_row(int32_t packed, int32_t group, int32_t kv_head, int32_t num_rows) {
   const int32_t row = packed / group;
   return {row < num_rows, row, kv_head * group + packed % group};
-}
-
-/// scores += Q K^T for 16 keys: two tiles of 8.
-template <int kHeadDim, typename T>
-SERAPH_DEVICE void multiply_keys(const Fragment<uint32_t, 4>* query, const Shared<T>& keys,
-                                 Fragment<float, 4>* scores) {
-  const int row = lane_id() / 16 * 8 + lane_id() % 8;
-#pragma unroll
-  for (int k = 0; k < kHeadDim / 16; ++k) {
-    Fragment<uint32_t, 4> b;
-    load_matrix<4>(b, keys, TileShape<kHeadDim>::at(row, k * 2 + lane_id() / 8 % 2));
-    mma<T>(scores[0], query[k], slice<2>(b, 0));
-    mma<T>(scores[1], query[k], slice<2>(b, 2));
-  }
-}
-
-/// sums += P V for 16 keys.
-template <int kHeadDim, typename T>
-SERAPH_DEVICE void multiply_values(const Fragment<uint32_t, 4>& weights, const Shared<T>& values,
-                                   Fragment<float, 4>* sums) {
-#pragma unroll
-  for (int piece = 0; piece < kHeadDim / 8; piece += 2) {
-    Fragment<uint32_t, 4> b;
-    load_matrix_transposed<4>(b, values, TileShape<kHeadDim>::at(lane_id() % 16, piece + lane_id() / 16));
-    mma<T>(sums[piece], weights, slice<2>(b, 0));
-    mma<T>(sums[piece + 1], weights, slice<2>(b, 2));
-  }
 }
 
 template <typename T>

@@ -16,9 +16,11 @@ struct Rope {
   Global<const float> k_norm;
   Global<const int32_t> slots;
   Global<Kv> cache;
+  Global<bf16_t> scales;  // the cache once more, for e4m3
   int64_t qkv_stride;
   int64_t block_elements;
-  int64_t layer_begin;  // of the layer inside a block
+  int64_t layer_begin;   // of the layer inside a block
+  int64_t layer_planes;  // elements of the layer's keys and values; e4m3 scales lie behind them
   int32_t num_heads;
   int32_t num_kv_heads;
   int32_t head_dim;
@@ -71,6 +73,45 @@ SERAPH_DEVICE void apply_norm(Few<N>& values, const Global<const float>& weight,
   for (int i = 0; i < N; ++i) values.v[i] = values.v[i] * scale * weights.v[i];
 }
 
+/// What a warp does with its head.
+struct HeadPlace {
+  int64_t from;  // in qkv
+  Global<const float> norm_weight;
+  float scale;
+  bool norms;
+  int32_t half;  // pairs that are rotated
+};
+
+/// use(i, values) for the normed and rotated elements i .. i + N - 1 of the head that this lane has. What an unnormed
+/// head does not rotate it passes on as it is.
+template <int N, typename T, typename Kv, typename Use>
+SERAPH_DEVICE void visit_head(const Rope<T, Kv>& args, int64_t token, const HeadPlace& head, const Use& use) {
+  for (int32_t i = lane_id() * N; i < head.half; i += 32 * N) {
+    Few<N> first = load_few<N>(args.qkv, head.from + i);
+    Few<N> second = load_few<N>(args.qkv, head.from + head.half + i);
+    if (head.norms) {
+      apply_norm<N>(first, head.norm_weight, i, head.scale);
+      apply_norm<N>(second, head.norm_weight, head.half + i, head.scale);
+    }
+    const Few<N> cosine = load_few<N>(args.cos_sin, token * args.rotary_dim + i);
+    const Few<N> sine = load_few<N>(args.cos_sin, token * args.rotary_dim + head.half + i);
+    Few<N> first_out;
+    Few<N> second_out;
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      first_out.v[j] = first.v[j] * cosine.v[j] - second.v[j] * sine.v[j];
+      second_out.v[j] = second.v[j] * cosine.v[j] + first.v[j] * sine.v[j];
+    }
+    use(i, first_out);
+    use(head.half + i, second_out);
+  }
+  for (int32_t i = 2 * head.half + lane_id() * N; i < args.head_dim; i += 32 * N) {
+    Few<N> values = load_few<N>(args.qkv, head.from + i);
+    if (head.norms) apply_norm<N>(values, head.norm_weight, i, head.scale);
+    use(i, values);
+  }
+}
+
 /// A warp per head; heads along y and warps, tokens along x. N elements per access: 2 where the halves allow it.
 template <int N, typename T, typename Kv>
 __global__ void __launch_bounds__(32 * kWarpsPerBlock) rope_heads(Rope<T, Kv> args) {
@@ -81,69 +122,66 @@ __global__ void __launch_bounds__(32 * kWarpsPerBlock) rope_heads(Rope<T, Kv> ar
   const bool is_v = head >= args.num_heads + args.num_kv_heads;
   const int64_t from = token * args.qkv_stride + static_cast<int64_t>(head) * args.head_dim;
   const bool norms = is_q ? args.norms_q : args.norms_k && !is_v;
-  const Global<const float> norm_weight = is_q ? args.q_norm : args.k_norm;
   float scale = 1.0F;
   if (norms) {
     scale = rms_scale<N>(args.qkv, from, args.head_dim, args.norm_eps);
     sync_warp();  // below, lanes write what others have read
   }
   int64_t to = -1;
+  int64_t scale_at = -1;
   if (!is_q) {
     const int32_t slot = args.slots[token];
     if (slot < 0) return;                           // the same for the whole warp
     const int32_t kv_head = head - args.num_heads;  // the v heads follow the k heads here as they do in a block
-    to = slot / args.block_tokens * args.block_elements + args.layer_begin +
-         (static_cast<int64_t>(kv_head) * args.block_tokens + slot % args.block_tokens) * args.head_dim;
+    const int64_t layer = slot / args.block_tokens * args.block_elements + args.layer_begin;
+    const int64_t index = static_cast<int64_t>(kv_head) * args.block_tokens + slot % args.block_tokens;
+    to = layer + index * args.head_dim;
+    scale_at = (layer + args.layer_planes) / 2 + index;
   }
-  const auto finish = [&](int32_t i, const Few<N>& values) {
-    if (is_q) {
-      store_few<N>(args.qkv, from + i, values);
-    } else {
-      store_few<N>(args.cache, to + i, values);
-    }
-  };
-  const int32_t half = is_v ? 0 : args.rotary_dim / 2;
-  for (int32_t i = lane_id() * N; i < half; i += 32 * N) {
-    Few<N> first = load_few<N>(args.qkv, from + i);
-    Few<N> second = load_few<N>(args.qkv, from + half + i);
-    if (norms) {
-      apply_norm<N>(first, norm_weight, i, scale);
-      apply_norm<N>(second, norm_weight, half + i, scale);
-    }
-    const Few<N> cosine = load_few<N>(args.cos_sin, token * args.rotary_dim + i);
-    const Few<N> sine = load_few<N>(args.cos_sin, token * args.rotary_dim + half + i);
-    Few<N> first_out;
-    Few<N> second_out;
+  const HeadPlace place = {from, is_q ? args.q_norm : args.k_norm, scale, norms, is_v ? 0 : args.rotary_dim / 2};
+  if (is_q) {
+    visit_head<N>(args, token, place,
+                  [&](int32_t i, const Few<N>& values) { store_few<N>(args.qkv, from + i, values); });
+    return;
+  }
+  if constexpr (kIsFp8<Kv>) {
+    float largest = 0.0F;
+    visit_head<N>(args, token, place, [&](int32_t, const Few<N>& values) {
 #pragma unroll
-    for (int j = 0; j < N; ++j) {
-      first_out.v[j] = first.v[j] * cosine.v[j] - second.v[j] * sine.v[j];
-      second_out.v[j] = second.v[j] * cosine.v[j] + first.v[j] * sine.v[j];
-    }
-    finish(i, first_out);
-    finish(half + i, second_out);
-  }
-  // What is not rotated: the end of a head, all of v. A query that is not normed stays as it is.
-  if (is_q && !norms) return;
-  for (int32_t i = 2 * half + lane_id() * N; i < args.head_dim; i += 32 * N) {
-    Few<N> values = load_few<N>(args.qkv, from + i);
-    if (norms) apply_norm<N>(values, norm_weight, i, scale);
-    finish(i, values);
+      for (int j = 0; j < N; ++j) largest = fmaxf(largest, fabsf(values.v[j]));
+    });
+    const bf16_t head_scale = kv_scale_of(warp_max(largest));
+    const float divisor = to_float(head_scale);
+    const float inverse = divisor == 0.0F ? 0.0F : 1.0F / divisor;
+    if (lane_id() == 0) args.scales[scale_at] = head_scale;
+    visit_head<N>(args, token, place, [&](int32_t i, Few<N> values) {
+#pragma unroll
+      for (int j = 0; j < N; ++j) values.v[j] *= inverse;
+      store_few<N>(args.cache, to + i, values);
+    });
+  } else {
+    visit_head<N>(args, token, place,
+                  [&](int32_t i, const Few<N>& values) { store_few<N>(args.cache, to + i, values); });
   }
 }
 
 template <typename T, typename Kv>
 Status launch_rope(const RopeCacheLaunch& args, Stream stream) {
   const KvShape& shape = args.shape;
-  const int64_t plane = static_cast<int64_t>(shape.num_kv_heads) * shape.block_tokens * shape.head_dim;
+  const int64_t layer_elements = kv_layer_bytes(shape) / static_cast<int64_t>(sizeof(Kv));
   Rope<T, Kv> rope;
   rope.qkv = elements_of<T>(args.qkv);
   rope.cos_sin = Global<const float>(args.cos_sin, args.qkv.rows * args.rotary_dim);
   if (args.q_norm != nullptr) rope.q_norm = Global<const float>(args.q_norm, shape.head_dim);
   if (args.k_norm != nullptr) rope.k_norm = Global<const float>(args.k_norm, shape.head_dim);
   rope.slots = Global<const int32_t>(args.slots, args.qkv.rows);
-  rope.block_elements = 2 * plane * shape.num_layers;
-  rope.layer_begin = 2 * plane * args.layer;
+  rope.block_elements = layer_elements * shape.num_layers;
+  rope.layer_begin = layer_elements * args.layer;
+  rope.layer_planes = int64_t{2} * shape.num_kv_heads * shape.block_tokens * shape.head_dim;
   rope.cache = Global<Kv>(static_cast<Kv*>(args.cache), rope.block_elements * args.num_blocks);
+  if (kIsFp8<Kv>) {
+    rope.scales = Global<bf16_t>(static_cast<bf16_t*>(args.cache), rope.block_elements * args.num_blocks / 2);
+  }
   rope.qkv_stride = args.qkv.stride;
   rope.num_heads = args.num_heads;
   rope.num_kv_heads = shape.num_kv_heads;
@@ -179,6 +217,7 @@ Status rope_cache(const RopeCacheLaunch& args, Stream stream) {
   }
   if (args.qkv.rows == 0) return {};
   return with_element(args.qkv.dtype, [&]<typename T>() {
+    if (shape.dtype == DType::kF8E4m3) return launch_rope<T, fp8_t>(args, stream);
     return with_element(shape.dtype, [&]<typename Kv>() { return launch_rope<T, Kv>(args, stream); });
   });
 }

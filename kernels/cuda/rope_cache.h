@@ -11,7 +11,7 @@ namespace seraph::cuda {
 /// cos_sin  [T, rotary_dim] f32, device: cos of rotary_dim / 2 angles, then sin of them
 /// q_norm   [head_dim] f32, device, or null: RMSNorm of each head before rotation; k_norm the same
 /// slots    [T] int32, device: block * block_tokens + offset; below 0 (a padding row) nothing is written to the cache
-/// cache    [num_blocks][num_layers][k, v][kv_heads][block_tokens][head_dim] of shape.dtype
+/// cache    as in attention_decode.h, of shape.dtype
 /// Moves qkv once and cos_sin once in, q and the written k and v out. A warp works on one head of one token, so a row
 /// never depends on the others. Asynchronous on the stream, allocates nothing.
 /// Errors: kErrorInvalidValue for another dtype or width, or for a rotary_dim that is odd or wider than a head.

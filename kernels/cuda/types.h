@@ -21,6 +21,9 @@ struct fp8_t {
   uint8_t bits;
 };
 
+template <typename T>
+constexpr bool kIsFp8 = __is_same(T, fp8_t);
+
 /// N elements that move in one instruction: aligned to their whole size (at most 16 bytes).
 template <typename T, int N>
 struct alignas(sizeof(T) * N) Vec {
@@ -48,6 +51,22 @@ SERAPH_HOST_DEVICE float bits_float(uint32_t bits) {
   return __uint_as_float(bits);
 #else
   return std::bit_cast<float>(bits);
+#endif
+}
+
+SERAPH_HOST_DEVICE int32_t count_bits(uint64_t x) {
+#ifdef __CUDA_ARCH__
+  return __popcll(x);
+#else
+  return std::popcount(x);
+#endif
+}
+/// The place of the lowest bit of x, which has one.
+SERAPH_HOST_DEVICE int32_t lowest_bit(uint64_t x) {
+#ifdef __CUDA_ARCH__
+  return __ffsll(static_cast<long long>(x)) - 1;
+#else
+  return std::countr_zero(x);
 #endif
 }
 
@@ -125,6 +144,12 @@ SERAPH_HOST_DEVICE fp8_t from_float<fp8_t>(float x) {
   }
   const uint32_t rounded = (magnitude - 0x3C000000U + 0x7FFFFU + (magnitude >> 20 & 1U)) >> 20;
   return {static_cast<uint8_t>(sign | rounded)};
+}
+
+/// The scale of a head of keys or values in e4m3, see KvShape: nothing saturates.
+SERAPH_HOST_DEVICE bf16_t kv_scale_of(float largest) {
+  const float bounded = largest < 3.0e38F ? largest : 3.0e38F;
+  return {static_cast<uint16_t>((float_bits(bounded / 448.0F) + 0xFFFFU) >> 16)};
 }
 
 /// A register of two 16-bit numbers; `lo` is the one at the lower address.

@@ -7,33 +7,42 @@ namespace seraph::cuda_test {
 namespace {
 
 const AttentionShape kShapes[] = {
-    {14, 2, 64, 16, 0, DType::kBf16},   {4, 4, 80, 16, 40, DType::kF16},   {6, 2, 96, 8, 0, DType::kF16},
-    {7, 1, 128, 16, 0, DType::kBf16},   {4, 2, 128, 24, 300, DType::kF16}, {20, 1, 64, 32, 0, DType::kF16},
+    {14, 2, 64, 16, 0, DType::kBf16},
+    {4, 4, 80, 16, 40, DType::kF16},
+    {6, 2, 96, 8, 0, DType::kF16},
+    {7, 1, 128, 16, 0, DType::kBf16},
+    {4, 2, 128, 24, 300, DType::kF16},
+    {20, 1, 64, 32, 0, DType::kF16},
     {2, 1, 256, 16, 150, DType::kBf16},
+    {7, 1, 64, 16, 0, DType::kBf16, true},
+    {4, 4, 80, 8, 40, DType::kF16, true},
+    {6, 2, 96, 16, 0, DType::kF16, true},
+    {7, 1, 128, 16, 0, DType::kBf16, true},
+    {20, 1, 128, 24, 70, DType::kF16, true},
+    {2, 1, 256, 16, 150, DType::kBf16, true},
 };
 
 std::vector<float> run_decode(const AttentionBatch& batch, int32_t num_blocks_grid) {
   const DeviceTensor q(batch.queries(), batch.num_rows(), batch.cols(), batch.shape().dtype, 8);
   const DeviceTensor out(std::vector<float>(batch.queries().size(), 7.0F), batch.num_rows(), batch.cols(),
                          batch.shape().dtype, 8);
-  const DeviceTensor cache(batch.cache(), batch.num_blocks(), batch.block_elements(), batch.shape().dtype);
+  const DeviceArray<char> cache(batch.cache());
   const DeviceArray<int32_t> row_begin(batch.row_begin());
   const DeviceArray<int32_t> contexts(batch.contexts());
   const DeviceArray<int32_t> tables(batch.tables());
-  int32_t rows_max = 0;
+  const DeviceArray<uint64_t> paths(batch.paths());
   int32_t context_max = 0;
   for (const AttentionSequence& s : batch.sequences()) {
-    rows_max = std::max(rows_max, s.rows);
     context_max = std::max(context_max, s.context);
   }
   const auto num_sequences = static_cast<int32_t>(batch.sequences().size());
-  const cuda::AttentionWorkspace plan =
-      cuda::attention_decode_workspace(batch.kv_shape(), batch.shape().heads, num_sequences, rows_max, context_max);
+  const cuda::AttentionWorkspace plan = cuda::attention_decode_workspace(
+      batch.kv_shape(), batch.shape().heads, static_cast<int32_t>(batch.num_rows()), context_max);
   const DeviceArray<char> workspace(static_cast<size_t>(plan.bytes));
   EXPECT_TRUE(cuda::fill_async(workspace.data(), 0, plan.counters_bytes, nullptr).ok());
   const cuda::AttentionDecodeLaunch args = {.q = q.tensor(),
                                             .out = out.tensor(),
-                                            .cache = cache.tensor().data,
+                                            .cache = cache.data(),
                                             .shape = batch.kv_shape(),
                                             .num_blocks = batch.num_blocks(),
                                             .layer = AttentionBatch::kLayer,
@@ -43,6 +52,7 @@ std::vector<float> run_decode(const AttentionBatch& batch, int32_t num_blocks_gr
                                             .row_begin = row_begin.data(),
                                             .context_tokens = contexts.data(),
                                             .block_tables = tables.data(),
+                                            .paths = paths.data(),
                                             .blocks_stride = batch.blocks_stride(),
                                             .num_sequences = num_sequences,
                                             .num_blocks_grid = num_blocks_grid,
@@ -97,17 +107,43 @@ TEST(AttentionDecode, a_row_does_not_depend_on_its_mates_or_on_the_grid) {
   }
 }
 
+TEST(AttentionDecode, a_row_of_a_tree_has_the_bits_of_its_path_alone) {
+  for (const AttentionShape& shape : kShapes) {
+    AttentionSequence tree = {270, 15, 1, {-1, 0, 1, 2, 1, 4, 0, 6, 0, -1, 9, 10, 9, 12, 13}};
+    const AttentionBatch batch(shape, {tree, {40, 2, 2}});
+    std::vector<float> together;
+    {
+      sim::Device device({.seed = 4});
+      together = run_decode(batch, 5);
+    }
+    batch.expect_right(together, "tree, head_dim " + std::to_string(shape.head_dim));
+    for (int32_t row = 0; row < tree.rows; row += 2) {
+      sim::Device device({.seed = 30});
+      const std::vector<int32_t> path = tree.path(row);
+      AttentionSequence alone = {tree.before() + static_cast<int32_t>(path.size()), static_cast<int32_t>(path.size()),
+                                 1};
+      for (const int32_t ancestor : path) alone.names.push_back(tree.before() + ancestor);
+      const AttentionBatch single(shape, {alone});
+      EXPECT_EQ(single.row_of(run_decode(single, 2), 0, alone.rows - 1), batch.row_of(together, 0, row))
+          << "head_dim " << shape.head_dim << " row " << row;
+    }
+  }
+}
+
 TEST(AttentionDecode, reads_keys_and_values_once_and_meets_no_bank_conflict) {
   for (const int32_t head_dim : {64, 80, 96, 128, 256}) {
-    sim::Device device;
-    const AttentionShape shape = {4, 1, head_dim, 16, 0, DType::kBf16};
-    const AttentionBatch batch(shape, {{512, 1, 1}, {512, 1, 2}});
-    run_decode(batch, 4);
-    const sim::LaunchStats& stats = device.last_launch();
-    const int64_t needed = int64_t{2} * 512 * 2 * head_dim * 2;  // sequences, keys, k and v, bytes
-    EXPECT_LE(stats.global_bytes_read, needed * 1.2) << head_dim;
-    EXPECT_EQ(stats.bank_conflicts, 0) << head_dim;
-    EXPECT_EQ(stats.mma_multiply_adds, needed / 4 * 16 * 2);  // 16 rows wide, q times k and weights times v
+    for (const bool fp8 : {false, true}) {
+      sim::Device device;
+      const AttentionShape shape = {4, 1, head_dim, 16, 0, DType::kBf16, fp8};
+      const AttentionBatch batch(shape, {{512, 1, 1}, {512, 1, 2}});
+      run_decode(batch, 4);
+      const sim::LaunchStats& stats = device.last_launch();
+      const int64_t elements = int64_t{2} * 512 * 2 * head_dim;  // sequences, keys, k and v
+      const int64_t needed = fp8 ? elements + elements / head_dim * 2 : elements * 2;
+      EXPECT_LE(stats.global_bytes_read, needed * 1.2) << head_dim;
+      EXPECT_EQ(stats.bank_conflicts, 0) << head_dim;
+      EXPECT_EQ(stats.mma_multiply_adds, elements / 2 * 16 * 2);  // 16 rows wide, q times k and weights times v
+    }
   }
 }
 

@@ -7,21 +7,25 @@ namespace seraph::cuda_test {
 namespace {
 
 const AttentionShape kShapes[] = {
-    {14, 2, 64, 16, 0, DType::kBf16}, {4, 4, 80, 16, 40, DType::kF16},  {6, 2, 96, 8, 0, DType::kF16},
-    {7, 1, 128, 16, 0, DType::kBf16}, {4, 2, 128, 24, 70, DType::kF16}, {2, 1, 256, 16, 50, DType::kBf16},
+    {14, 2, 64, 16, 0, DType::kBf16},        {4, 4, 80, 16, 40, DType::kF16},
+    {6, 2, 96, 8, 0, DType::kF16},           {7, 1, 128, 16, 0, DType::kBf16},
+    {4, 2, 128, 24, 70, DType::kF16},        {2, 1, 256, 16, 50, DType::kBf16},
+    {7, 1, 64, 16, 0, DType::kBf16, true},   {4, 4, 80, 8, 40, DType::kF16, true},
+    {6, 2, 96, 16, 0, DType::kF16, true},    {7, 1, 128, 24, 35, DType::kBf16, true},
+    {2, 1, 256, 16, 50, DType::kBf16, true},
 };
 
 std::vector<float> run_prefill(const AttentionBatch& batch, int32_t num_blocks_grid) {
   const DeviceTensor q(batch.queries(), batch.num_rows(), batch.cols(), batch.shape().dtype, 8);
   const DeviceTensor out(std::vector<float>(batch.queries().size(), 7.0F), batch.num_rows(), batch.cols(),
                          batch.shape().dtype, 8);
-  const DeviceTensor cache(batch.cache(), batch.num_blocks(), batch.block_elements(), batch.shape().dtype);
+  const DeviceArray<char> cache(batch.cache());
   const DeviceArray<int32_t> row_begin(batch.row_begin());
   const DeviceArray<int32_t> contexts(batch.contexts());
   const DeviceArray<int32_t> tables(batch.tables());
   EXPECT_EQ(finish(cuda::attention_prefill({.q = q.tensor(),
                                             .out = out.tensor(),
-                                            .cache = cache.tensor().data,
+                                            .cache = cache.data(),
                                             .shape = batch.kv_shape(),
                                             .num_blocks = batch.num_blocks(),
                                             .layer = AttentionBatch::kLayer,

@@ -47,6 +47,32 @@ class RopeTest {
     const int64_t elements = int64_t{2} * kLayers * test_.kv_heads * test_.head_dim * test_.block_tokens;
     DeviceTensor cache(std::vector<float>(static_cast<size_t>(elements * num_blocks_), 77.0F), num_blocks_, elements,
                        test_.kv);
+    const std::vector<float> qkv = launch(begin, count, cache.tensor().data);
+    return {qkv, cache.values()};
+  }
+  std::vector<char> run_bytes(int32_t begin, int32_t count) const {
+    DeviceArray<char> cache(std::vector<char>(static_cast<size_t>(kLayers * kv_layer_bytes(shape_) * num_blocks_), 0));
+    launch(begin, count, cache.data());
+    return cache.values();
+  }
+  /// A head of the cache of e4m3.
+  std::vector<double> cached_fp8(const std::vector<char>& cache, int32_t token, int32_t kv_index) const {
+    const int32_t slot = slots_[static_cast<size_t>(token)];
+    const char* layer = cache.data() + (slot / test_.block_tokens * kLayers + kLayer) * kv_layer_bytes(shape_);
+    const int64_t index = int64_t{kv_index} * test_.block_tokens + slot % test_.block_tokens;
+    const int64_t planes = int64_t{2} * test_.kv_heads * test_.block_tokens * test_.head_dim;
+    uint16_t scale = 0;
+    std::memcpy(&scale, layer + planes + index * 2, 2);
+    std::vector<double> out;
+    for (int32_t i = 0; i < test_.head_dim; ++i) {
+      const auto byte = static_cast<uint8_t>(layer[index * test_.head_dim + i]);
+      out.push_back(static_cast<double>(cuda::to_float(cuda::fp8_t{byte})) * cuda::to_float(cuda::bf16_t{scale}));
+    }
+    return out;
+  }
+
+  /// q after the call.
+  std::vector<float> launch(int32_t begin, int32_t count, void* cache) const {
     DeviceTensor qkv({qkv_.begin() + begin * cols_, qkv_.begin() + (begin + count) * cols_}, count, cols_, test_.dtype,
                      4);
     DeviceArray<float> q_norm(q_norm_);
@@ -65,12 +91,12 @@ class RopeTest {
                                        .num_heads = test_.heads,
                                        .slots = slots.data(),
                                        .shape = shape_,
-                                       .cache = cache.tensor().data,
+                                       .cache = cache,
                                        .num_blocks = num_blocks_,
                                        .layer = kLayer},
                                       nullptr)),
               "");
-    return {qkv.values(), cache.values()};
+    return qkv.values();
   }
 
   /// Head `head` (of q, then k, then v) of a token.
@@ -162,6 +188,29 @@ TEST(RopeCache, a_padding_row_writes_nothing_to_the_cache) {
   for (size_t t = 0; t < 5; ++t) test.set_slot(t, -1);
   const auto [qkv, cache] = test.run(0, 5);
   EXPECT_EQ(std::count(cache.begin(), cache.end(), 77.0F), static_cast<int64_t>(cache.size()));
+}
+
+TEST(RopeCache, e4m3_heads_are_the_rounded_heads_of_a_wide_cache) {
+  for (const Case& wide : kCases) {
+    for (const int32_t begin : {0, 1}) {
+      sim::Device device({.seed = 3});
+      Case c = wide;
+      c.kv = DType::kF8E4m3;
+      const RopeTest test(c);
+      const std::vector<char> cache = test.run_bytes(begin, 1);
+      for (int32_t h = 0; h < 2 * c.kv_heads; ++h) {
+        const std::vector<double> expected = test.expected(begin, c.heads + h);
+        double largest = 0.0;
+        for (const double x : expected) largest = std::max(largest, std::fabs(x));
+        const std::vector<double> actual = test.cached_fp8(cache, begin, h);
+        for (size_t i = 0; i < expected.size(); ++i) {
+          // Half a step of a three bit mantissa; below the smallest normal number, of that.
+          EXPECT_NEAR(actual[i], expected[i], std::max(std::fabs(expected[i]) / 15.9, largest / 448 / 500))
+              << "head_dim " << c.head_dim << " head " << h << " element " << i;
+        }
+      }
+    }
+  }
 }
 
 TEST(RopeCache, moves_each_byte_once) {
