@@ -2,11 +2,13 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <charconv>
 #include <cstdio>
 
 #include "daemon/cli/help.h"
 #include "daemon/cli/settings.h"
 #include "daemon/commands/commands.h"
+#include "daemon/commands/plan_roofline.h"
 
 namespace seraph {
 namespace {
@@ -75,6 +77,31 @@ constexpr OptionRow kPlanOptions[] = {
      .aliases = "card-gib",
      .serve_default = "24,40,48,80",
      .splits_commas = true},
+    {.name = "roofline",
+     .type = T::kList,
+     .group = G::kTool,
+     .help = "Instead: how fast the model can be on these GPUs (H100-SXM, L20, ..., or all), from their data sheets.",
+     .splits_commas = true},
+    {.name = "batch-sizes",
+     .type = T::kList,
+     .group = G::kTool,
+     .help = "Of --roofline: sequences in a step.",
+     .serve_default = "1,4,10,16,32,64,256",
+     .splits_commas = true},
+    {.name = "roofline-context",
+     .type = T::kInt,
+     .group = G::kTool,
+     .help = "Of --roofline: tokens of context of each sequence.",
+     .serve_default = "1024",
+     .min = 0,
+     .max = 1e9},
+    {.name = "prompt-tokens",
+     .type = T::kInt,
+     .group = G::kTool,
+     .help = "Of --roofline: tokens of the prompt whose first token is waited for.",
+     .serve_default = "1024",
+     .min = 1,
+     .max = 1e9},
     {.name = "json", .type = T::kBool, .group = G::kTool, .help = "Print JSON.", .serve_default = "false"},
 };
 
@@ -193,9 +220,45 @@ Json json_of(const std::string& model, const PlanShape& shape, const MemoryPlan&
   return out;
 }
 
+Result<RooflineQuestion> roofline_question(const Settings& settings) {
+  RooflineQuestion question;
+  for (const std::string& name : settings.list("roofline")) {
+    if (name == "all") {
+      question.gpus.assign(gpu_sheets().begin(), gpu_sheets().end());
+      break;
+    }
+    SERAPH_ASSIGN_OR_RETURN(const GpuSheet gpu, find_gpu_sheet(name));
+    question.gpus.push_back(gpu);
+  }
+  for (const std::string& text : settings.list("batch-sizes")) {
+    int64_t batch = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), batch);
+    if (error != std::errc{} || end != text.data() + text.size() || batch < 1 || batch > 1'000'000) {
+      return Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is no batch size", text),
+                   "give numbers from 1 to 1000000", "--batch-sizes"};
+    }
+    question.batches.push_back(batch);
+  }
+  question.context_tokens = settings.number("roofline-context");
+  question.prompt_tokens = settings.number("prompt-tokens");
+  return question;
+}
+
+Status plan_speed(const Settings& settings, const PlanShape& shape) {
+  SERAPH_ASSIGN_OR_RETURN(const RooflineQuestion question, roofline_question(settings));
+  SERAPH_ASSIGN_OR_RETURN(const StepWork work, step_work(shape));
+  if (settings.flag("json")) {
+    fmt::print("{}\n", roofline_json(work, question, shape.memory_utilization).dump());
+  } else {
+    fmt::print("{}", roofline_table(work, question, shape.memory_utilization));
+  }
+  return {};
+}
+
 Status plan(const Settings& settings) {
   SERAPH_ASSIGN_OR_RETURN(const PlanShape shape, shape_of(settings));
   SERAPH_ASSIGN_OR_RETURN(const MemoryPlan rule, plan_memory(shape));
+  if (settings.at("roofline").set) return plan_speed(settings, shape);
   SERAPH_ASSIGN_OR_RETURN(const ExactPlan exact, plan_exact(shape, 1));
   SERAPH_ASSIGN_OR_RETURN(const auto cards, card_plans(shape, rule, settings.list("gpus")));
   if (settings.flag("json")) {

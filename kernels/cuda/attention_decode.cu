@@ -497,12 +497,13 @@ __global__ void __launch_bounds__(Decode<kHeadDim, Kv>::kThreads, 2) decode(Deco
   }
 }
 
-int64_t items_max(const KvShape& shape, int32_t num_heads, int32_t rows_max, int32_t context_max) {
+int64_t items_max(const KvShape& shape, int32_t num_heads, int32_t sequences_max, int32_t rows_max,
+                  int32_t context_max) {
   const int32_t keys = attention_split_tokens(shape.head_dim);
   if (keys == 0) return 0;
   // A tree's row has tiles of its own.
   const int64_t tiles = int64_t{rows_max} * ((num_heads / shape.num_kv_heads + kRows - 1) / kRows);
-  return shape.num_kv_heads * tiles * ((context_max + keys - 1) / keys + 1);
+  return static_cast<int64_t>(sequences_max) * shape.num_kv_heads * tiles * ((context_max + keys - 1) / keys + 1);
 }
 
 int64_t rounded_up(int64_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -558,9 +559,9 @@ int32_t attention_split_tokens(int32_t head_dim) {
   return head_dim == 64 || head_dim == 80 || head_dim == 96 || head_dim == 128 ? Decode<128, half_t>::kSplitKeys : 0;
 }
 
-AttentionWorkspace attention_decode_workspace(const KvShape& shape, int32_t num_heads, int32_t rows_max,
-                                              int32_t context_max) {
-  const int64_t items = items_max(shape, num_heads, rows_max, context_max);
+AttentionWorkspace attention_decode_workspace(const KvShape& shape, int32_t num_heads, int32_t sequences_max,
+                                              int32_t rows_max, int32_t context_max) {
+  const int64_t items = items_max(shape, num_heads, sequences_max, rows_max, context_max);
   const int64_t item_bytes = (static_cast<int64_t>(kRows) * shape.head_dim + 2 * kRows) * 4 + 4;
   return {.bytes = items * item_bytes + 512, .counters_bytes = rounded_up(items * 4)};
 }

@@ -58,12 +58,13 @@ Status attention_decode(const AttentionDecodeLaunch& args, Stream stream);
 /// Keys of one work item; 0 when there is no kernel for this head size.
 int32_t attention_split_tokens(int32_t head_dim);
 
-/// What a call needs for at most `rows_max` rows, of all sequences together, and `context_max` tokens each.
+/// What a call needs for `sequences_max` sequences of at most `rows_max` rows and `context_max` tokens each; also for
+/// any sequences of sequences_max * rows_max rows together.
 struct AttentionWorkspace {
   int64_t bytes = 0;
   int64_t counters_bytes = 0;
 };
-AttentionWorkspace attention_decode_workspace(const KvShape& shape, int32_t num_heads, int32_t rows_max,
-                                              int32_t context_max);
+AttentionWorkspace attention_decode_workspace(const KvShape& shape, int32_t num_heads, int32_t sequences_max,
+                                              int32_t rows_max, int32_t context_max);
 
 }  // namespace seraph::cuda

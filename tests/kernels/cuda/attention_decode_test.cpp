@@ -37,7 +37,7 @@ std::vector<float> run_decode(const AttentionBatch& batch, int32_t num_blocks_gr
   }
   const auto num_sequences = static_cast<int32_t>(batch.sequences().size());
   const cuda::AttentionWorkspace plan = cuda::attention_decode_workspace(
-      batch.kv_shape(), batch.shape().heads, static_cast<int32_t>(batch.num_rows()), context_max);
+      batch.kv_shape(), batch.shape().heads, 1, static_cast<int32_t>(batch.num_rows()), context_max);
   const DeviceArray<char> workspace(static_cast<size_t>(plan.bytes));
   EXPECT_TRUE(cuda::fill_async(workspace.data(), 0, plan.counters_bytes, nullptr).ok());
   const cuda::AttentionDecodeLaunch args = {.q = q.tensor(),
