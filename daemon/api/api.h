@@ -73,6 +73,7 @@ struct ApiOptions {
   int64_t stream_backlog_bytes_max = 4 << 20;  // of one slow reader, kept here while its socket is full
   bool log_requests = false;                   // one line per finished request
   int64_t log_text_bytes_max = 0;              // of the prompt in that line; 0: no text
+  bool log_peers = true;                       // that line names the client's address
   int64_t stored_responses_max = 10'000;       // of /v1/responses, for previous_response_id
   int64_t stored_responses_bytes_max = 64 << 20;
   bool enable_server_load = false;  // GET /load counts

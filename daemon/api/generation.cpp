@@ -416,9 +416,9 @@ void Generation::record_end(int status, std::string_view finish_reason) {
   row.total_us = now - first.arrived_us;
   if (services_.options->log_requests) {
     spdlog::info("{} {} {} {} {}: {} prompt tokens ({} cached), {} generated, first token {} ms, total {} ms",
-                 exchange_->request().peer, row.endpoint, id_, status, finish_reason, row.prompt_tokens,
-                 row.cached_tokens, row.completion_tokens, row.ttft_us < 0 ? -1 : row.ttft_us / 1000,
-                 row.total_us / 1000);
+                 services_.options->log_peers ? exchange_->request().peer : "-", row.endpoint, id_, status,
+                 finish_reason, row.prompt_tokens, row.cached_tokens, row.completion_tokens,
+                 row.ttft_us < 0 ? -1 : row.ttft_us / 1000, row.total_us / 1000);
   }
   if (services_.options->log_requests && services_.options->log_text_bytes_max > 0) log_prompt();
   if (services_.store != nullptr) services_.store->log_request(std::move(row));

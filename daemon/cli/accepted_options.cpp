@@ -132,8 +132,6 @@ constexpr OptionRow kAccepted[] = {
     taken("dp-supervisor-probe-timeout-s", T::kFloat, "Time limit of such a probe.", kOneProcess),
     taken("dp-supervisor-probe-failure-threshold", T::kInt, "Failed probes until an engine counts as dead.",
           kOneProcess),
-    taken("disable-uvicorn-access-log", T::kBool, "No access log lines.", "there is no access log"),
-    taken("disable-access-log-for-endpoints", T::kString, "Paths without access log lines.", "there is no access log"),
     taken("enable-ssl-refresh", T::kBool, "Reload certificates when their files change.",
           "certificates are read at start; restart to load new ones"),
     taken("disable-fastapi-docs", T::kBool, "No /docs, /redoc, /openapi.json.",

@@ -23,7 +23,7 @@ std::string joined(const std::vector<std::string>& names) {
 void log_start(const Settings& settings, const ServerSettings& server) {
   for (const std::string& note : settings.notes()) spdlog::info("{}", note);
   if (server.is_demo) {
-    spdlog::info("no model was given: serving {}: {}", settings.at("model").where, server.engine.model_dir);
+    spdlog::info("no model was given: serving {}, {}", server.engine.model_dir, settings.at("model").where);
   }
   const bool loopback = server.http.host.starts_with("127.") || server.http.host == "localhost" ||
                         server.http.host == "::1" || !server.http.uds.empty();

@@ -1,8 +1,10 @@
 #include "daemon/commands/server_settings.h"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -101,6 +103,16 @@ Result<std::vector<std::string>> collect_keys(const Settings& settings) {
   return keys;
 }
 
+/// The line of an answer, as uvicorn writes it: 127.0.0.1:4711 - "GET /health" 200.
+std::function<void(const AccessRecord&)> access_log(const Settings& settings) {
+  if (settings.flag("disable-uvicorn-access-log")) return nullptr;
+  return [silent = settings.list("disable-access-log-for-endpoints"),
+          peers = settings.text("log-redaction") != "peers"](const AccessRecord& answer) {
+    if (std::find(silent.begin(), silent.end(), answer.path) != silent.end()) return;
+    spdlog::info("{} - \"{} {}\" {}", peers ? answer.peer : "-", answer.method, answer.path, answer.status);
+  };
+}
+
 Result<HttpOptions> http_options(const Settings& settings) {
   HttpOptions options;
   options.host = settings.text("host").empty() ? "127.0.0.1" : settings.text("host");
@@ -113,6 +125,12 @@ Result<HttpOptions> http_options(const Settings& settings) {
   options.allow_credentials = settings.flag("allow-credentials");
   options.request_id_headers = settings.flag("enable-request-id-headers");
   options.root_path = settings.text("root-path");
+  options.ssl_certfile = settings.text("ssl-certfile");
+  options.ssl_keyfile = settings.text("ssl-keyfile");
+  options.ssl_ca_certs = settings.text("ssl-ca-certs");
+  options.ssl_cert_reqs = static_cast<int>(settings.number("ssl-cert-reqs"));
+  options.ssl_ciphers = settings.text("ssl-ciphers");
+  options.access_log = access_log(settings);
   options.connections_max = static_cast<int>(settings.number("max-connections"));
   options.header_bytes_max = settings.number("max-header-bytes");
   options.header_count_max = static_cast<int>(settings.number("max-header-count"));
@@ -201,7 +219,9 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   options.choices_max = settings.number("max-n-sequences");
   options.stream_backlog_bytes_max = settings.number("stream-backlog-bytes");
   options.log_requests = settings.flag("enable-log-requests") && !settings.flag("disable-log-requests");
-  options.log_text_bytes_max = settings.number("max-log-len");
+  const std::string& redaction = settings.text("log-redaction");
+  options.log_text_bytes_max = redaction == "none" ? settings.number("max-log-len") : 0;
+  options.log_peers = redaction != "peers";
   options.enable_server_load = settings.flag("enable-server-load-tracking");
   return options;
 }

@@ -110,6 +110,10 @@ void Connection::on_head(MonotonicUs now) {
   if (shared_.options.request_id_headers && echoable(head.header("x-request-id"))) {
     context_.request_id = head.header("x-request-id");
   }
+  if (shared_.options.access_log) {
+    context_.method = head.method;
+    context_.path = parser_.target().substr(0, parser_.target().find('?'));
+  }
   early_ = EarlyAnswer{};
   Result<HttpTarget> target = parse_target(parser_.target(), shared_.options.root_path);
   if (!target.ok()) {

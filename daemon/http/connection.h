@@ -82,6 +82,7 @@ class Connection {
     bool has_cookie = false;
     std::string origin;
     std::string request_id;
+    std::string method, path;  // for the access log; kept only when there is one
   };
   struct EarlyAnswer {
     int status = 0;  // 0: the handler answers

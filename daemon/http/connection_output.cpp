@@ -49,6 +49,10 @@ void Connection::append_head(ResponseHead head, const std::vector<HttpHeader>& e
   if (response_class >= 0 && response_class < 6) {
     ++shared_.counters.responses_by_class[response_class];
   }
+  if (shared_.options.access_log) {
+    shared_.options.access_log(
+        {.peer = peer_, .method = context_.method, .path = context_.path, .status = head.status});
+  }
   std::string lines;
   if (!context_.plain) {
     lines = shared_.cors.answer_headers(context_.origin, context_.has_cookie);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "daemon/http/socket.h"
 
@@ -62,7 +63,7 @@ Status Listener::open(const HttpOptions& options, std::function<void()> on_conne
     int size = sizeof bound;
     bool is_loopback = false;
     uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr*>(&bound), &size);
-    address_ = "http://" + address_text(bound, is_loopback);
+    address_ = (options.tls_wanted() ? "https://" : "http://") + address_text(bound, is_loopback);
     port_ = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
                                               : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
   }
@@ -93,6 +94,13 @@ Status Listener::open_tcp(const HttpOptions& options) {
 Status Listener::open_pipe(const HttpOptions& options) {
   if (options.uds.size() >= sizeof(sockaddr_un::sun_path)) {
     return listen_error(options.uds, UV_ENAMETOOLONG, "choose a shorter --uds");
+  }
+  // libuv reports a missing folder as a lack of permission.
+  const std::filesystem::path folder = std::filesystem::path(options.uds).parent_path();
+  std::error_code error;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
+    return Error{ErrorCode::kIo, "cannot listen on " + options.uds + ": there is no folder " + folder.string(),
+                 "make it, or choose another --uds"};
   }
   if (is_stale_socket(options.uds)) {
     ::unlink(options.uds.c_str());

@@ -8,6 +8,7 @@
 #include "daemon/http/connection.h"
 #include "daemon/http/listener.h"
 #include "daemon/http/socket.h"
+#include "daemon/http/tls.h"
 #include "engine/base/check.h"
 
 namespace seraph {
@@ -28,9 +29,10 @@ int64_t sweep_interval_ms(const HttpOptions& options) {
 
 class UvHttpServer final : public HttpServer, public SocketOwner {
  public:
-  UvHttpServer(uv_loop_t* loop, const HttpOptions& options, const Router& router)
+  UvHttpServer(uv_loop_t* loop, const HttpOptions& options, const Router& router, std::unique_ptr<TlsContext> tls)
       : loop_(loop),
         shared_(options, router),
+        tls_(std::move(tls)),
         read_buffer_(kReadBufferBytes),
         sweep_ms_(sweep_interval_ms(options)),
         listener_(loop, !options.uds.empty()) {
@@ -113,7 +115,7 @@ class UvHttpServer final : public HttpServer, public SocketOwner {
     if (sockets_.size() == 1) {
       start_timer();
     }
-    const bool open = socket.accept(listener_.stream(), shared_);
+    const bool open = socket.accept(listener_.stream(), shared_, tls_.get());
     if (!open) {
       return;
     }
@@ -133,7 +135,7 @@ class UvHttpServer final : public HttpServer, public SocketOwner {
       const MonotonicUs now = now_us();
       // Closing a socket takes it off the list later, in its close callback, so the indexes hold.
       for (size_t i = 0; i < server.sockets_.size(); ++i) {
-        if (server.sockets_[i]->has_connection()) server.sockets_[i]->connection().sweep(now);
+        server.sockets_[i]->sweep(now);
       }
     };
     uv_timer_start(&timer_, sweep, static_cast<uint64_t>(sweep_ms_), static_cast<uint64_t>(sweep_ms_));
@@ -176,6 +178,7 @@ class UvHttpServer final : public HttpServer, public SocketOwner {
 
   uv_loop_t* const loop_;
   HttpShared shared_;
+  const std::unique_ptr<TlsContext> tls_;  // null: plain HTTP
   std::vector<char> read_buffer_;
   const int64_t sweep_ms_;
   Listener listener_;
@@ -194,7 +197,11 @@ class UvHttpServer final : public HttpServer, public SocketOwner {
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(uv_loop_s* loop, const HttpOptions& options,
                                                        const Router& router) {
-  auto server = std::make_unique<UvHttpServer>(loop, options, router);
+  std::unique_ptr<TlsContext> tls;
+  if (options.tls_wanted()) {
+    SERAPH_ASSIGN_OR_RETURN(tls, TlsContext::make(options));
+  }
+  auto server = std::make_unique<UvHttpServer>(loop, options, router, std::move(tls));
   Status status = server->open();
   if (status.ok()) {
     return std::unique_ptr<HttpServer>(std::move(server));

@@ -21,6 +21,12 @@ struct uv_loop_s;
 
 namespace seraph {
 
+/// One answer, for the access log; `path` as the client sent it, without the query, which may hold secrets.
+struct AccessRecord {
+  std::string_view peer, method, path;
+  int status = 0;
+};
+
 struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8000;                           // 0: any free port (tests)
@@ -30,7 +36,13 @@ struct HttpOptions {
   std::vector<std::string> allowed_methods = {"*"};
   std::vector<std::string> allowed_headers = {"*"};
   bool allow_credentials = false;
-  bool request_id_headers = false;       // X-Request-Id on every answer
+  bool request_id_headers = false;  // X-Request-Id on every answer
+  std::string ssl_certfile;         // PEM; with it, or a key, the server speaks TLS
+  std::string ssl_keyfile;          // PEM; empty: the key is in the certificate's file
+  std::string ssl_ca_certs;         // PEM; who signs client certificates
+  int ssl_cert_reqs = 0;            // client certificates: 0 not asked for, 1 checked when there is one, 2 required
+  std::string ssl_ciphers;          // OpenSSL's list for TLS 1.2; empty: its default
+  std::function<void(const AccessRecord&)> access_log;  // runs when the status of an answer is known; may be empty
   std::string root_path;                 // prefix that a proxy leaves in the path; stripped before routing
   int connections_max = 4096;            // more: 503 and close
   int64_t header_bytes_max = 64 << 10;   // more: 431
@@ -43,6 +55,8 @@ struct HttpOptions {
   int64_t unsent_soft_bytes = 1 << 20;   // a stream with more unsent bytes is "paused" (Exchange::send returns false)
   int64_t unsent_hard_bytes = 16 << 20;  // a stream with more is cut and on_closed runs
   int64_t stalled_timeout_ms = 60'000;   // unsent bytes that do not move for so long: cut
+
+  bool tls_wanted() const { return !ssl_certfile.empty() || !ssl_keyfile.empty(); }
 };
 
 struct HttpHeader {

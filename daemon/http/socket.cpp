@@ -64,7 +64,7 @@ void Socket::peer_name(std::string& name, bool& is_loopback) const {
   }
 }
 
-bool Socket::accept(uv_stream_t* listener, HttpShared& shared) {
+bool Socket::accept(uv_stream_t* listener, HttpShared& shared, const TlsContext* tls) {
   if (uv_accept(listener, stream()) != 0) {
     close();
     return false;
@@ -76,7 +76,11 @@ bool Socket::accept(uv_stream_t* listener, HttpShared& shared) {
   std::string peer;
   bool is_loopback = false;
   peer_name(peer, is_loopback);
-  connection_.emplace(shared, *this, std::move(peer), is_loopback, now_us());
+  const MonotonicUs now = now_us();
+  if (tls != nullptr) tls_.emplace(*tls, *this, now + shared.options.header_timeout_ms * 1000);
+  Transport& transport = tls_ ? static_cast<Transport&>(*tls_) : *this;
+  connection_.emplace(shared, transport, std::move(peer), is_loopback, now);
+  if (tls_) tls_->attach(*connection_);
   set_reading(true);
   return !connection_->closed();
 }
@@ -87,11 +91,17 @@ void Socket::on_read(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer)
     return;
   }
   if (count > 0) {
-    socket.connection_->on_bytes(std::string_view(buffer->base, static_cast<size_t>(count)), now_us());
+    const std::string_view bytes(buffer->base, static_cast<size_t>(count));
+    socket.tls_ ? socket.tls_->on_bytes(bytes, now_us()) : socket.connection_->on_bytes(bytes, now_us());
   } else if (count < 0) {
     uv_read_stop(stream);
-    socket.connection_->on_eof(now_us());
+    socket.tls_ ? socket.tls_->on_eof(now_us()) : socket.connection_->on_eof(now_us());
   }
+}
+
+void Socket::sweep(MonotonicUs now) {
+  if (tls_) tls_->sweep(now);
+  if (connection_) connection_->sweep(now);
 }
 
 void Socket::set_reading(bool on) {
@@ -121,7 +131,9 @@ void Socket::start_write(std::span<const std::string_view> parts) {
   const size_t count = to_buffers(parts, buffers);
   const auto written = [](uv_write_t* request, int status) {
     auto& socket = *static_cast<Socket*>(request->handle->data);
-    if (socket.connection_) socket.connection_->on_written(status == 0, now_us());
+    if (!socket.connection_) return;
+    socket.tls_ ? socket.tls_->on_written(status == 0, now_us())
+                : socket.connection_->on_written(status == 0, now_us());
   };
   if (uv_write(&write_, stream(), buffers.data(), static_cast<unsigned>(count), written) != 0) {
     connection_->abort();

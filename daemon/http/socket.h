@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "daemon/http/connection.h"
+#include "daemon/http/tls.h"
 #include "daemon/http/transport.h"
 
 namespace seraph {
@@ -35,8 +36,11 @@ class Socket final : public Transport {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  /// Takes the next connection of the listener and starts reading. False: the socket is closing already.
-  bool accept(uv_stream_t* listener, HttpShared& shared);
+  /// Takes the next connection of the listener and starts reading; `tls` is null for plain HTTP. False: the socket is
+  /// closing already.
+  bool accept(uv_stream_t* listener, HttpShared& shared, const TlsContext* tls);
+  /// Meets the deadlines of the connection and of its handshake.
+  void sweep(MonotonicUs now);
   Connection& connection() { return *connection_; }
   bool has_connection() const { return connection_.has_value(); }
 
@@ -70,6 +74,7 @@ class Socket final : public Transport {
   uv_write_t write_;
   uv_shutdown_t shutdown_;
   bool shutdown_sent_ = false;
+  std::optional<TlsTransport> tls_;  // between the two, when the server speaks TLS
   std::optional<Connection> connection_;
 };
 

@@ -1,10 +1,13 @@
 #include "daemon/commands/server_settings.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "daemon/commands/web_page.h"
 
@@ -84,6 +87,58 @@ TEST_F(ServerSettingsTest, KeysComeFromFlagsAndFiles) {
   EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key-file", write("empty", "\n")}).ok());
   EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key", "@/no/such/file"}).ok());
   EXPECT_FALSE(make(Verb::kServe, {path_, "--api-key", ""}).ok()) << "an unset variable must not open the server";
+}
+
+TEST_F(ServerSettingsTest, TheLogShowsWhatItMay) {
+  const auto plain = make(Verb::kServe, {path_, "--enable-log-requests", "--max-log-len", "50"});
+  ASSERT_TRUE(plain.ok());
+  EXPECT_TRUE(plain->http.access_log && plain->api.log_requests && plain->api.log_peers);
+  EXPECT_EQ(plain->api.log_text_bytes_max, 50);
+  const auto content = make(Verb::kServe, {path_, "--max-log-len", "50", "--log-redaction", "content"});
+  EXPECT_EQ(content->api.log_text_bytes_max, 0);
+  EXPECT_TRUE(content->api.log_peers);
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--log-redaction", "peers"})->api.log_peers);
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--disable-uvicorn-access-log"})->http.access_log);
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--enable-log-requests", "--disable-log-requests"})->api.log_requests);
+  for (const char* level : {"trace", "debug", "info", "warning", "error", "critical", "WARNING"}) {
+    EXPECT_TRUE(make(Verb::kServe, {path_, "--uvicorn-log-level", level}).ok()) << level;
+  }
+}
+
+TEST_F(ServerSettingsTest, TheAccessLogLeavesOutWhatItIsTold) {
+  std::ostringstream written;
+  const auto before = spdlog::default_logger();
+  auto sink = std::make_shared<spdlog::sinks::ostream_sink_st>(written);
+  sink->set_pattern("%v");
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink));
+  const auto log = [&](std::vector<std::string> args) {
+    args.insert(args.begin(), path_);
+    const auto settings = make(Verb::kServe, std::move(args));
+    for (const char* path : {"/health", "/v1/models"}) settings->http.access_log({"1.2.3.4:5", "GET", path, 200});
+    const std::string text = written.str();
+    written.str("");
+    return text;
+  };
+  EXPECT_EQ(log({}), "1.2.3.4:5 - \"GET /health\" 200\n1.2.3.4:5 - \"GET /v1/models\" 200\n");
+  EXPECT_EQ(log({"--disable-access-log-for-endpoints", "/health,/metrics", "--log-redaction", "peers"}),
+            "- - \"GET /v1/models\" 200\n");
+  spdlog::set_default_logger(before);
+}
+
+TEST_F(ServerSettingsTest, NetworkFlagsReachTheServer) {
+  const auto settings = make(Verb::kServe, {path_, "--ssl-certfile", "c", "--ssl-keyfile", "k", "--ssl-ca-certs", "a",
+                                            "--ssl-cert-reqs", "2", "--allowed-origins", R"(["http://a", "http://b"])",
+                                            "--allowed-methods", R"(["GET"])", "--allowed-headers", "x-a,x-b",
+                                            "--allow-credentials", "--root-path", "/r", "--enable-request-id-headers"});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  const HttpOptions& http = settings->http;
+  EXPECT_EQ(http.ssl_certfile + http.ssl_keyfile + http.ssl_ca_certs, "cka");
+  EXPECT_EQ(http.ssl_cert_reqs, 2);
+  EXPECT_EQ(http.allowed_origins, (std::vector<std::string>{"http://a", "http://b"}));
+  EXPECT_EQ(http.allowed_methods, std::vector<std::string>{"GET"});
+  EXPECT_EQ(http.allowed_headers, (std::vector<std::string>{"x-a", "x-b"}));
+  EXPECT_TRUE(http.allow_credentials && http.request_id_headers && http.root_path == "/r");
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--ssl-cert-reqs", "3"}).ok());
 }
 
 TEST_F(ServerSettingsTest, TemplatesAreFilesOrTexts) {

@@ -76,6 +76,19 @@ class ConnectionTest : public testing::Test {
   MonotonicUs now = kSecond;
 };
 
+TEST_F(ConnectionTest, EveryAnswerIsALineOfTheAccessLog) {
+  std::vector<std::string> lines;
+  options.access_log = [&lines](const AccessRecord& answer) {
+    lines.push_back(std::string(answer.peer) + " " + std::string(answer.method) + " " + std::string(answer.path) + " " +
+                    std::to_string(answer.status));
+  };
+  get("GET /hello?key=secret HTTP/1.1\r\nHost: h\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n");
+  get("PUT /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+  get("broken\r\n\r\n");
+  EXPECT_EQ(lines, (std::vector<std::string>{"127.0.0.1:1 GET /hello 200", "127.0.0.1:1 GET /nowhere 404",
+                                             "127.0.0.1:1 PUT /hello 405", "127.0.0.1:1   400"}));
+}
+
 TEST_F(ConnectionTest, AnswersAndKeepsTheConnection) {
   EXPECT_EQ(get("GET /hello?x HTTP/1.1\r\nHost: h\r\n\r\n"),
             "HTTP/1.1 200 OK\r\nserver: seraph\r\ncontent-type: text/plain\r\ncontent-length: 7\r\nvary: Origin\r\n\r\n"

@@ -13,9 +13,13 @@
 #include <uv.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <map>
 #include <thread>
+
+#include "tests/daemon/http/tls_client.h"
 
 namespace seraph {
 namespace {
@@ -199,6 +203,58 @@ TEST_F(ServerTest, ServesOnAUnixSocketAndReplacesAStaleOne) {
   EXPECT_NE(client.read_until("loopback").find("loopback"), std::string::npos);
   stop();
   EXPECT_NE(::access(options.uds.c_str(), F_OK), 0) << "the socket file is removed";
+}
+
+TEST_F(ServerTest, AUnixSocketNeedsItsFolder) {
+  options.uds = testing::TempDir() + "no_such_folder/s.sock";
+  ASSERT_EQ(uv_loop_init(&loop), 0);
+  const auto result = HttpServer::listen(&loop, options, router);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().text().find("there is no folder " + testing::TempDir() + "no_such_folder"),
+            std::string::npos);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  EXPECT_EQ(uv_loop_close(&loop), 0);
+}
+
+TEST_F(ServerTest, SpeaksTlsOnRealSockets) {
+  const Identity identity = make_identity();
+  options.ssl_certfile = testing::TempDir() + "seraph_http_test_" + std::to_string(getpid()) + ".pem";
+  options.header_timeout_ms = 300;
+  std::ofstream(options.ssl_certfile) << identity.certificate << identity.key;
+  start();
+  std::filesystem::remove(options.ssl_certfile);
+  EXPECT_EQ(server->address(), "https://127.0.0.1:" + std::to_string(port));
+  Client silent(port);
+  Client socket(port);
+  TlsClient tls;
+  const auto run_until = [&](const std::function<bool()>& done) {
+    char buffer[65536];
+    socket.send(tls.to_send());
+    while (!done()) {
+      const ssize_t count = ::recv(socket.fd(), buffer, sizeof buffer, 0);
+      if (count <= 0) return false;
+      tls.receive(std::string_view(buffer, static_cast<size_t>(count)));
+      socket.send(tls.to_send());
+    }
+    return true;
+  };
+  ASSERT_TRUE(run_until([&] { return tls.established(); }));
+  const std::string body(5 << 20, 'b');
+  tls.write("POST /echo HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  tls.write(body);
+  std::thread sender([&socket, bytes = tls.to_send()] { socket.send(bytes); });
+  EXPECT_TRUE(run_until([&] { return tls.text.size() > body.size() && tls.text.ends_with(body); }));
+  sender.join();
+  tls.text.clear();
+  tls.write("GET /stream HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(run_until([&] { return tls.text.find("data: begin") != std::string::npos; }));
+  socket.close();
+  EXPECT_TRUE(eventually([this] {
+    int closed = 0;
+    on_loop([&] { closed = num_closed; });
+    return closed == 1;
+  }));
+  EXPECT_EQ(silent.read_until(""), "<closed>") << "a handshake that never begins ends by time";
 }
 
 TEST_F(ServerTest, LargeBodiesGoThroughBothWays) {
