@@ -12,6 +12,8 @@
 #include "daemon/api/metrics.h"
 #include "daemon/api/models.h"
 #include "daemon/api/pool.h"
+#include "daemon/api/pooling.h"
+#include "daemon/api/pooling_task.h"
 #include "daemon/api/prepare.h"
 #include "daemon/api/response_store.h"
 #include "daemon/api/responses.h"
@@ -21,17 +23,6 @@ namespace seraph {
 namespace {
 
 constexpr const char* kJsonType = "application/json";
-
-void respond_error(Exchange& exchange, const ApiError& error) {
-  std::vector<HttpHeader> extra;
-  if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
-  exchange.respond(error.status, kJsonType, error_json(error), std::move(extra));
-}
-
-ApiError shutting_down_error() {
-  return ApiError{
-      .status = 503, .type = "ServiceUnavailableError", .message = "the server is shutting down", .retry_after_s = 5};
-}
 
 using Prepare = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, PreparedGeneration&);
 
@@ -46,23 +37,36 @@ Prepare prepare_of(Endpoint endpoint) {
   }
 }
 
-/// Generation routes of later work: clients learn that the server knows them and does not serve them yet.
+const char* id_prefix(Endpoint endpoint) {
+  switch (endpoint) {
+    case kCompletions:
+      return "cmpl-";
+    case kEmbeddings:
+      return "embd-";
+    case kPooling:
+      return "pooling-";
+    case kClassify:
+      return "classify-";
+    case kScore:
+    case kRerank:
+      return "score-";
+    default:
+      return "chatcmpl-";
+  }
+}
+
+/// Routes of later work: clients learn that the server knows them and does not serve them yet.
 constexpr std::pair<const char*, const char*> kUnofferedRoutes[] = {
-    {"/v1/embeddings", "embeddings are"},
     {"/v1/messages", "the messages API is"},
-    {"/v1/rerank", "reranking is"},
-    {"/v1/score", "scoring is"},
-    {"/pooling", "pooling is"},
-    {"/classify", "classification is"},
     {"/v1/load_lora_adapter", "loading adapters is"},
     {"/v1/unload_lora_adapter", "loading adapters is"},
     {"/v1/audio/transcriptions", "audio is"},
 };
 
-/// One HTTP generation request from its first byte to its last: shared with the exchange's callbacks.
+/// One HTTP request from its first byte to its last: shared with the exchange's callbacks.
 struct Ticket {
-  std::shared_ptr<Generation> generation;  // once prepared
-  bool gone = false;                       // the client left before
+  std::shared_ptr<Task> task;  // once prepared
+  bool gone = false;           // the client left before
 };
 
 class ApiImpl : public Api {
@@ -87,6 +91,15 @@ class ApiImpl : public Api {
     services_.responses = &responses_;
     services_.fingerprint =
         options_.system_fingerprint.empty() ? "seraph-" + options_.version : options_.system_fingerprint;
+    pooling_services_ = {
+        .cancel = services_.cancel,
+        .run = [this](std::function<void()> work,
+                      std::function<void()> done) { pool_.run(std::move(work), std::move(done)); },
+        .info = &args.engine->info(),
+        .options = &options_,
+        .metrics = &metrics_,
+        .store = args.store,
+    };
     const Json* eos = tokenizer_.special_tokens().find("eos_token");
     if (eos != nullptr && eos->is_string()) services_.eos_id = tokenizer_.find_piece(eos->as_string());
   }
@@ -100,19 +113,23 @@ class ApiImpl : public Api {
 
  private:
   struct Target {
-    Generation* generation = nullptr;  // in active_
+    Task* task = nullptr;  // in active_
     size_t sequence = 0;
   };
   using Answer = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, std::string&);
 
+  void add_model_routes(Router& router);
   void add_operational_routes(Router& router);
   void handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
   void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer);
-  void begin_generation(const std::shared_ptr<Ticket>& ticket, std::shared_ptr<Exchange> exchange, Endpoint endpoint,
-                        PreparedGeneration prepared);
-  std::string answer_id(const Exchange& exchange, Endpoint endpoint, const PreparedGeneration& prepared);
-  bool submit(Generation& generation);
-  void retire(const std::shared_ptr<Generation>& generation);
+  void handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
+  /// Prepares on a worker, then makes the task of what came out and submits it.
+  template <typename Prepared, typename PrepareIt, typename Make>
+  void handle_task(std::shared_ptr<Exchange> exchange, Prepared prepared, PrepareIt prepare, Make make);
+  std::string answer_id(const Exchange& exchange, Endpoint endpoint, const std::string& asked);
+  void begin_task(const std::shared_ptr<Ticket>& ticket, Exchange& exchange, std::shared_ptr<Task> task);
+  bool submit(Task& task);
+  void retire(const std::shared_ptr<Task>& task);
   void handle_models(Exchange& exchange);
   void handle_response(Exchange& exchange);
   void health(Exchange& exchange);
@@ -121,6 +138,7 @@ class ApiImpl : public Api {
   Engine& engine_;
   const Tokenizer& tokenizer_;
   GenerationServices services_;
+  PoolingServices pooling_services_;
   ApiMetrics metrics_;
   std::unique_ptr<PrepareContext> context_;  // constant after construction; read by workers
   ResponseStore responses_;
@@ -128,9 +146,9 @@ class ApiImpl : public Api {
   std::mt19937_64 random_engine_;
   std::function<uint64_t()> random_;
   std::unordered_map<RequestId, Target> targets_;
-  std::unordered_map<Generation*, std::shared_ptr<Generation>> active_;
+  std::unordered_map<Task*, std::shared_ptr<Task>> active_;
   std::vector<Event> events_;
-  std::vector<Generation*> touched_;
+  std::vector<Task*> touched_;
   RequestId next_request_ = 1;
   int64_t num_in_progress_ = 0;
   bool shutting_down_ = false;  // no new generations
@@ -138,7 +156,13 @@ class ApiImpl : public Api {
   WorkPool pool_;               // last: its destructor waits for workers that read the members above
 };
 
-void ApiImpl::add_routes(Router& router) {
+/// What the model is for: paths of the other kind are unknown, as vLLM has it.
+void ApiImpl::add_model_routes(Router& router) {
+  for (const PoolingRoute& route : pooling_routes(engine_.info().pooling)) {
+    router.add("POST", route.path, Access::kKey,
+               [this, endpoint = route.endpoint](auto exchange) { handle_pooling(std::move(exchange), endpoint); });
+  }
+  if (engine_.info().pooling.pools()) return;
   router.add("POST", "/v1/chat/completions", Access::kKey,
              [this](auto exchange) { handle_generation(std::move(exchange), kChat); });
   router.add("POST", "/v1/completions", Access::kKey,
@@ -148,17 +172,25 @@ void ApiImpl::add_routes(Router& router) {
   for (const char* method : {"GET", "DELETE", "POST"}) {
     router.add(method, "/v1/responses/*", Access::kKey, [this](auto exchange) { handle_response(*exchange); });
   }
+  router.add("POST", "/v1/embeddings", Access::kKey, [](std::shared_ptr<Exchange> exchange) {
+    respond_error(*exchange, bad_request("The model does not support Embeddings API; start the server with "
+                                         "--runner pooling to embed with this model"));
+  });
+  for (const auto& [path, what] : kUnofferedRoutes) {
+    router.add("POST", path, Access::kKey, [path = path, what = what](std::shared_ptr<Exchange> exchange) {
+      respond_error(*exchange, bad_request(std::string(what) + " not offered by this server yet (" + path + ")"));
+    });
+  }
+}
+
+void ApiImpl::add_routes(Router& router) {
+  add_model_routes(router);
   router.add("POST", "/tokenize", Access::kKey,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize); });
   router.add("POST", "/detokenize", Access::kKey,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_detokenize); });
   for (const char* path : {"/v1/models", "/v1/models/*"}) {
     router.add("GET", path, Access::kKey, [this](std::shared_ptr<Exchange> exchange) { handle_models(*exchange); });
-  }
-  for (const auto& [path, what] : kUnofferedRoutes) {
-    router.add("POST", path, Access::kKey, [path = path, what = what](std::shared_ptr<Exchange> exchange) {
-      respond_error(*exchange, bad_request(std::string(what) + " not offered by this server yet (" + path + ")"));
-    });
   }
   add_operational_routes(router);
 }
@@ -235,7 +267,8 @@ void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer) {
             });
 }
 
-void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
+template <typename Prepared, typename PrepareIt, typename Make>
+void ApiImpl::handle_task(std::shared_ptr<Exchange> exchange, Prepared prepared, PrepareIt prepare, Make make) {
   if (!is_json_media_type(exchange->request().header("content-type"))) {
     return respond_error(*exchange, media_type_error());
   }
@@ -244,27 +277,26 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
   }
   struct Job {
     std::optional<ApiError> error;
-    PreparedGeneration prepared;
+    Prepared prepared;
   };
   auto job = std::make_shared<Job>();
+  job->prepared = std::move(prepared);
   auto ticket = std::make_shared<Ticket>();
   ++num_in_progress_;
   exchange->on_closed([this, ticket] {
     ticket->gone = true;
-    if (ticket->generation == nullptr) return;
-    const std::shared_ptr<Generation> generation = std::move(ticket->generation);
-    const std::vector<RequestId> open = generation->open_requests();
-    generation->abandon();
+    if (ticket->task == nullptr) return;
+    const std::shared_ptr<Task> task = std::move(ticket->task);
+    const std::vector<RequestId> open = task->open_requests();
+    task->abandon();
     for (const RequestId request : open) targets_.erase(request);
-    retire(generation);
+    retire(task);
   });
-  job->prepared.owner = exchange->request().key_owner;
-  const Prepare prepare = prepare_of(endpoint);
   pool_.run(
       [this, job, exchange, prepare] {
         job->error = guarded([&] { return prepare(exchange->request().body, *context_, job->prepared); });
       },
-      [this, job, ticket, exchange, endpoint] {
+      [this, job, ticket, exchange, make] {
         // What a worker still prepared when everything was cancelled must not start now.
         if (cancelled_ && !job->error) job->error = shutting_down_error();
         if (job->error || ticket->gone) {
@@ -272,58 +304,74 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
           if (job->error) respond_error(*exchange, *job->error);
           return;
         }
-        begin_generation(ticket, exchange, endpoint, std::move(job->prepared));
+        begin_task(ticket, *exchange, make(exchange, std::move(job->prepared)));
       });
 }
 
-void ApiImpl::begin_generation(const std::shared_ptr<Ticket>& ticket, std::shared_ptr<Exchange> exchange,
-                               Endpoint endpoint, PreparedGeneration prepared) {
-  std::string id = answer_id(*exchange, endpoint, prepared);
-  auto generation = std::make_shared<Generation>(Generation::Args{.services = &services_,
-                                                                  .exchange = exchange,
-                                                                  .endpoint = endpoint,
-                                                                  .id = std::move(id),
-                                                                  .prepared = std::move(prepared),
-                                                                  .random = random_});
-  active_.emplace(generation.get(), generation);
-  ticket->generation = generation;
-  exchange->on_drained([weak = std::weak_ptr<Generation>(generation)] {
+void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
+  const auto make = [this, endpoint](const std::shared_ptr<Exchange>& from, PreparedGeneration prepared) {
+    std::string id = answer_id(*from, endpoint, prepared.request_id);
+    return std::make_shared<Generation>(Generation::Args{.services = &services_,
+                                                         .exchange = from,
+                                                         .endpoint = endpoint,
+                                                         .id = std::move(id),
+                                                         .prepared = std::move(prepared),
+                                                         .random = random_});
+  };
+  PreparedGeneration prepared;
+  prepared.owner = exchange->request().key_owner;
+  handle_task(std::move(exchange), std::move(prepared), prepare_of(endpoint), make);
+}
+
+void ApiImpl::handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
+  const auto make = [this, endpoint](const std::shared_ptr<Exchange>& from, PreparedPooling prepared) {
+    std::string id = answer_id(*from, endpoint, prepared.request_id);
+    return std::make_shared<PoolingTask>(PoolingTask::Args{
+        .services = &pooling_services_, .exchange = from, .id = std::move(id), .prepared = std::move(prepared)});
+  };
+  handle_task(std::move(exchange), PreparedPooling{.endpoint = endpoint}, prepare_pooling, make);
+}
+
+void ApiImpl::begin_task(const std::shared_ptr<Ticket>& ticket, Exchange& exchange, std::shared_ptr<Task> task) {
+  active_.emplace(task.get(), task);
+  ticket->task = task;
+  exchange.on_drained([weak = std::weak_ptr<Task>(task)] {
     if (const auto alive = weak.lock()) alive->resume();
   });
-  if (!submit(*generation)) retire(generation);
+  if (!submit(*task)) retire(task);
 }
 
 /// The client's id where it sent one, with the prefix of the endpoint. Responses are looked up by their id later, so
 /// that an id given in the body is taken as it is, and one of a header is not: it names a request, not its answer.
-std::string ApiImpl::answer_id(const Exchange& exchange, Endpoint endpoint, const PreparedGeneration& prepared) {
-  if (endpoint == kResponses) {
-    return prepared.request_id.empty() ? "resp_" + hex16(random_engine_()) : prepared.request_id;
-  }
+std::string ApiImpl::answer_id(const Exchange& exchange, Endpoint endpoint, const std::string& asked) {
+  if (endpoint == kResponses) return asked.empty() ? "resp_" + hex16(random_engine_()) : asked;
   std::string id(exchange.request().header("x-request-id"));
-  if (id.empty()) id = prepared.request_id;
+  if (id.empty()) id = asked;
   if (id.empty()) id = hex16(random_engine_());
-  return (endpoint == kCompletions ? "cmpl-" : "chatcmpl-") + id;
+  return id_prefix(endpoint) + id;
 }
 
 /// All sequences or none: what was accepted before a refusal is cancelled again.
-bool ApiImpl::submit(Generation& generation) {
-  for (size_t i = 0; i < generation.num_sequences(); ++i) {
+bool ApiImpl::submit(Task& task) {
+  while (task.num_submitted < task.num_sequences()) {
+    const size_t i = task.num_submitted++;
     const RequestId id = next_request_++;
-    const Status accepted = engine_.submit(generation.make_request(i, id));
+    const Status accepted = engine_.submit(task.make_request(i, id));
     if (accepted.ok()) {
-      targets_.emplace(id, Target{&generation, i});
+      targets_.emplace(id, Target{&task, i});
       continue;
     }
     metrics_.count_rejection();
-    for (const RequestId request : generation.open_requests()) targets_.erase(request);
-    generation.fail(from_error(accepted.error()));
+    for (const RequestId request : task.open_requests()) targets_.erase(request);
+    task.fail(from_error(accepted.error()));
+    task.flush();
     return false;
   }
   return true;
 }
 
-void ApiImpl::retire(const std::shared_ptr<Generation>& generation) {
-  if (active_.erase(generation.get()) > 0) --num_in_progress_;
+void ApiImpl::retire(const std::shared_ptr<Task>& task) {
+  if (active_.erase(task.get()) > 0) --num_in_progress_;
 }
 
 void ApiImpl::on_engine_events() {
@@ -332,19 +380,19 @@ void ApiImpl::on_engine_events() {
   for (Event& event : events_) {
     const auto found = targets_.find(event.id);
     if (found == targets_.end()) continue;  // cancelled since
-    Generation* const generation = found->second.generation;
-    const bool sequence_over = generation->on_event(found->second.sequence, event);
+    Task* const task = found->second.task;
+    const bool sequence_over = task->on_event(found->second.sequence, event);
     if (sequence_over || event.finish != FinishReason::kNone) targets_.erase(found);
-    if (!generation->flush_wanted) {
-      generation->flush_wanted = true;
-      touched_.push_back(generation);
+    if (!task->flush_wanted) {
+      task->flush_wanted = true;
+      touched_.push_back(task);
     }
   }
-  for (Generation* generation : touched_) {
-    generation->flush_wanted = false;
-    const std::shared_ptr<Generation> alive = active_.at(generation);
+  for (Task* task : touched_) {
+    task->flush_wanted = false;
+    const std::shared_ptr<Task> alive = active_.at(task);
     alive->flush();
-    if (!alive->over()) continue;
+    if (!alive->over() && submit(*alive)) continue;
     for (const RequestId request : alive->open_requests()) targets_.erase(request);
     retire(alive);
   }
@@ -354,13 +402,13 @@ void ApiImpl::on_engine_events() {
 
 void ApiImpl::cancel_all() {
   cancelled_ = true;
-  std::vector<std::shared_ptr<Generation>> all;
-  for (const auto& [pointer, generation] : active_) all.push_back(generation);
-  for (const auto& generation : all) {
-    for (const RequestId request : generation->open_requests()) targets_.erase(request);
-    generation->fail(shutting_down_error());
-    generation->flush();
-    retire(generation);
+  std::vector<std::shared_ptr<Task>> all;
+  for (const auto& [pointer, task] : active_) all.push_back(task);
+  for (const auto& task : all) {
+    for (const RequestId request : task->open_requests()) targets_.erase(request);
+    task->fail(shutting_down_error());
+    task->flush();
+    retire(task);
   }
 }
 

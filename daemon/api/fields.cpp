@@ -244,6 +244,16 @@ void check_stop(Json& value, int64_t items_max, const std::string& loc, Errors& 
   std::move(list_errors.begin(), list_errors.end(), std::back_inserter(errors));
 }
 
+/// A string or a list of strings: two tries of a union, so a wrong value gives two errors.
+void check_texts(Json& value, const std::string& loc, Errors& errors) {
+  if (value.is_string()) return;
+  Errors of_list;
+  check_list(value, FieldType::kStringList, loc, of_list);
+  if (of_list.empty()) return;
+  errors.push_back(string_type(loc, value));
+  std::move(of_list.begin(), of_list.end(), std::back_inserter(errors));
+}
+
 /// Ids, lists of ids, a text or texts. A wrong value is refused by all four, in this order.
 void check_prompt(Json& value, const std::string& loc, Errors& errors) {
   if (value.is_string()) return;
@@ -328,6 +338,8 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
       return check_list(value, rule.type, loc, errors);
     case FieldType::kStop:
       return check_stop(value, limits.stop_strings_max, loc, errors);
+    case FieldType::kTexts:
+      return check_texts(value, loc, errors);
     case FieldType::kPrompt:
       return check_prompt(value, loc, errors);
     case FieldType::kMessages:

@@ -24,6 +24,11 @@ enum Endpoint : uint16_t {
   kResponses = 32,
   kMessages = 64,
   kCountTokens = 128,
+  kEmbeddings = 256,
+  kPooling = 512,
+  kClassify = 1024,
+  kScore = 2048,
+  kRerank = 4096,
 };
 
 enum class FieldType : uint8_t {
@@ -41,6 +46,7 @@ enum class FieldType : uint8_t {
   kEnumList,    // list of FieldRule::choices
   kStringMap,   // object of strings (metadata)
   kTextOrList,  // a string or a list of anything
+  kTexts,       // a string or a list of strings
   kStop,        // a string or a list of at most FieldRule::items_max strings; becomes a list
   kPrompt,      // text, ids, or a list of either
   kMessages,

@@ -1,6 +1,5 @@
 #include "daemon/api/generation.h"
 
-#include <openssl/sha.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "daemon/api/models.h"
 #include "daemon/api/responses.h"
+#include "daemon/api/tenant.h"
 
 namespace seraph {
 namespace {
@@ -44,17 +44,6 @@ LogprobColumns::Shape logprob_shape(Endpoint endpoint) {
     default:
       return LogprobColumns::Shape::kChat;
   }
-}
-
-/// Separates prefix-cache tenants: by API key, and within a key by the client's own salt.
-std::array<uint8_t, 16> tenant_salt(int32_t key_index, const std::string& cache_salt) {
-  std::array<uint8_t, 16> out{};
-  if (key_index < 0 && cache_salt.empty()) return out;
-  const std::string text = std::to_string(key_index) + '\n' + cache_salt;
-  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::copy_n(digest.begin(), out.size(), out.begin());
-  return out;
 }
 
 FinishKind kind_of(const char* reason) {

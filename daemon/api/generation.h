@@ -15,6 +15,7 @@
 #include "daemon/api/logprobs.h"
 #include "daemon/api/metrics.h"
 #include "daemon/api/prepare.h"
+#include "daemon/api/task.h"
 #include "daemon/http/server.h"
 #include "daemon/store/store.h"
 #include "engine/engine.h"
@@ -33,7 +34,7 @@ struct GenerationServices {
   TokenId eos_id = -1;  // the tokenizer's: its stop reason is null, other end ids name themselves
 };
 
-class Generation {
+class Generation final : public Task {
  public:
   struct Args {
     const GenerationServices* services = nullptr;
@@ -45,23 +46,17 @@ class Generation {
   };
   explicit Generation(Args args);
 
-  size_t num_sequences() const { return sequences_.size(); }
-  /// The engine's request for one sequence; `id` is remembered for cancelling.
-  std::unique_ptr<Request> make_request(size_t sequence, RequestId id);
-  /// Text is written into a buffer; flush() sends it. True when no further event of this sequence is wanted.
-  bool on_event(size_t sequence, Event& event);
-  void flush();
+  size_t num_sequences() const override { return sequences_.size(); }
+  std::unique_ptr<Request> make_request(size_t sequence, RequestId id) override;
+  /// Text is written into a buffer; flush() sends it.
+  bool on_event(size_t sequence, Event& event) override;
+  void flush() override;
 
-  /// Ids of the sequences that may still run.
-  std::vector<RequestId> open_requests() const;
-  bool over() const { return over_; }
-  /// Ends the request from outside: the client is gone (no answer), or an error that it is told.
-  void abandon();
-  void fail(const ApiError& error);
-  /// The socket has room again.
-  void resume();
-
-  bool flush_wanted = false;  // the dispatcher's mark: already on its list
+  std::vector<RequestId> open_requests() const override;
+  bool over() const override { return over_; }
+  void abandon() override;
+  void fail(const ApiError& error) override;
+  void resume() override;
 
  private:
   struct Sequence {

@@ -54,6 +54,37 @@ Result<std::string> model_folder(const Settings& settings) {
                       "give the folder of a checkpoint that lies on this machine; nothing is downloaded");
 }
 
+/// --runner and --convert, or what --task says of both.
+Status choose_runner(const Settings& settings, EngineOptions& options) {
+  options.runner = settings.text("runner");
+  options.convert = settings.text("convert");
+  const std::string& task = settings.text("task");
+  if (task != "auto") {
+    const std::string runner = task == "generate" ? "generate" : "pooling";
+    if (options.runner != "auto" && options.runner != runner) {
+      return option_error("--task", fmt::format("{} contradicts --runner {}", task, options.runner),
+                          "leave --task out, it is the older of the two");
+    }
+    options.runner = runner;
+    if (task == "embed" || task == "embedding") options.convert = "embed";
+    if (task == "classify" || task == "score" || task == "reward") options.convert = "classify";
+  }
+  if (options.runner == "generate" && options.convert != "auto" && options.convert != "none") {
+    return option_error("--convert", fmt::format("{} contradicts --runner generate", options.convert),
+                        "leave one of them out");
+  }
+  // A model that is asked to embed or classify pools.
+  if (options.convert == "embed" || options.convert == "classify") options.runner = "pooling";
+  for (const auto& [name, json] :
+       {std::pair("pooler-config", &options.pooler), std::pair("hf-overrides", &options.config_overrides)}) {
+    *json = settings.json(name);
+    if (json->is_null() || json->is_object()) continue;
+    return option_error(name == std::string_view("pooler-config") ? "--pooler-config" : "--hf-overrides",
+                        "it must be a JSON object");
+  }
+  return {};
+}
+
 EngineOptions engine_options(const Settings& settings, const std::string& model_dir) {
   EngineOptions options;
   options.model_dir = model_dir;
@@ -318,6 +349,7 @@ Result<ServerSettings> make_server_settings(Verb verb, const Settings& settings)
     return option_error("--block-size", fmt::format("{} is no multiple of 8", settings.number("block-size")));
   }
   out.engine = engine_options(settings, model_dir);
+  SERAPH_RETURN_IF_ERROR(choose_runner(settings, out.engine));
   SERAPH_ASSIGN_OR_RETURN(out.http, http_options(settings));
   SERAPH_ASSIGN_OR_RETURN(out.api, api_options(verb, settings, model_dir));
   out.tokenizer_dir = settings.text("tokenizer").empty() ? model_dir : settings.text("tokenizer");
