@@ -11,6 +11,7 @@
 #include "daemon/api/generation.h"
 #include "daemon/api/metrics.h"
 #include "daemon/api/models.h"
+#include "daemon/api/openapi.h"
 #include "daemon/api/pool.h"
 #include "daemon/api/pooling.h"
 #include "daemon/api/pooling_task.h"
@@ -193,6 +194,7 @@ void ApiImpl::add_routes(Router& router) {
     router.add("GET", path, Access::kKey, [this](std::shared_ptr<Exchange> exchange) { handle_models(*exchange); });
   }
   add_operational_routes(router);
+  add_openapi_routes(router, options_.version);
 }
 
 void ApiImpl::add_operational_routes(Router& router) {

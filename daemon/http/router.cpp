@@ -53,4 +53,12 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
   return match;
 }
 
+std::vector<Router::Listed> Router::routes() const {
+  std::vector<Listed> out;
+  for (const Route& route : routes_) {
+    out.push_back({route.method, route.prefix ? route.path + '*' : route.path, route.access});
+  }
+  return out;
+}
+
 }  // namespace seraph

@@ -127,6 +127,12 @@ class Router {
     std::string path_tail;
   };
   Match find(std::string_view method, std::string_view path) const;
+  struct Listed {
+    std::string method, path;  // as added
+    Access access = Access::kKey;
+  };
+  /// In the order in which they were added.
+  std::vector<Listed> routes() const;
 
  private:
   struct Route {

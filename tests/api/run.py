@@ -14,6 +14,8 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL = os.path.join(os.path.dirname(HERE), "golden", "api", "model")
 SKIP = 77
+PYTHON_PACKAGES = ["openai", "langchain-openai", "litellm", "schemathesis"]
+NODE_PACKAGES = ["openai", "ai", "@ai-sdk/openai-compatible", "zod"]
 
 
 def free_port():
@@ -26,21 +28,22 @@ def install_python_client(cache):
     venv = os.path.join(cache, "venv")
     if not os.path.exists(os.path.join(venv, "done")):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([os.path.join(venv, "bin", "pip"), "install", "-q", "openai"], check=True)
+        subprocess.run([os.path.join(venv, "bin", "pip"), "install", "-q", *PYTHON_PACKAGES], check=True)
         open(os.path.join(venv, "done"), "w").close()
-    return lambda name: [os.path.join(venv, "bin", "python"), os.path.join(HERE, name + "_py.py")]
+    return lambda script: [os.path.join(venv, "bin", "python"), os.path.join(HERE, script)]
 
 
 def install_node_client(cache):
     folder = os.path.join(cache, "node")
     os.makedirs(folder, exist_ok=True)
-    if not os.path.exists(os.path.join(folder, "node_modules", "openai")):
-        subprocess.run(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, "openai"], check=True)
+    if not all(os.path.exists(os.path.join(folder, "node_modules", package)) for package in NODE_PACKAGES):
+        subprocess.run(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, *NODE_PACKAGES],
+                       check=True)
 
-    def command(name):
+    def command(script):
         # A module resolves its imports from where it lies.
-        copy = os.path.join(folder, name + "_node.mjs")
-        with open(os.path.join(HERE, name + "_node.mjs")) as source, open(copy, "w") as target:
+        copy = os.path.join(folder, script)
+        with open(os.path.join(HERE, script)) as source, open(copy, "w") as target:
             target.write(source.read())
         return ["node", copy]
 
@@ -59,15 +62,17 @@ def wait_until_healthy(process, port, log):
     sys.exit("the server did not become healthy")
 
 
-# The clients' script and the server that it expects.
+# Each server and the scripts that expect it.
 SERVERS = [
-    ("client", ["serve", "--model", MODEL, "--served-model-name", "tiny", "--dtype", "float32",
-                "--max-model-len", "512"]),
-    ("client_tools", ["run", "--dtype", "float32"]),
+    (["serve", "--model", MODEL, "--served-model-name", "tiny", "--dtype", "float32", "--max-model-len", "512"],
+     ["client_py.py", "client_node.mjs"]),
+    (["run", "--dtype", "float32"],
+     ["client_tools_py.py", "client_tools_node.mjs", "client_responses_py.py", "client_langchain_py.py", "client_litellm_py.py",
+      "client_aisdk_node.mjs", "client_recorded_py.py", "client_storm_py.py", "client_openapi_py.py"]),
 ]
 
 
-def run_clients(binary, arguments, clients):
+def run_clients(binary, arguments, commands):
     """Starts one server and runs the clients against it; the number of failures."""
     port = free_port()
     failed = 0
@@ -77,7 +82,7 @@ def run_clients(binary, arguments, clients):
             stdout=log, stderr=log)
         try:
             wait_until_healthy(process, port, log)
-            for _, command in clients:
+            for command in commands:
                 result = subprocess.run(command + [f"http://127.0.0.1:{port}/v1"], timeout=300)
                 print(f"{os.path.basename(command[1])}: {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
                 failed += result.returncode != 0
@@ -93,21 +98,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary")
     parser.add_argument("--cache", default=os.path.join(tempfile.gettempdir(), "seraph-api-clients"))
-    parser.add_argument("--only", choices=["py", "node"])
+    parser.add_argument("--only", default="", help="scripts with this word in their name")
     args = parser.parse_args()
     os.makedirs(args.cache, exist_ok=True)
-    clients = []
     try:
-        if args.only != "node":
-            clients.append(("py", install_python_client(args.cache)))
-        if args.only != "py":
-            clients.append(("node", install_node_client(args.cache)))
+        of_kind = {".py": install_python_client(args.cache), ".mjs": install_node_client(args.cache)}
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"skipped: the clients cannot be installed here ({error})")
         return SKIP
     failed = 0
-    for script, arguments in SERVERS:
-        failed += run_clients(args.binary, arguments, [(name, command(script)) for name, command in clients])
+    for arguments, scripts in SERVERS:
+        commands = [of_kind[os.path.splitext(script)[1]](script) for script in scripts if args.only in script]
+        if commands:
+            failed += run_clients(args.binary, arguments, commands)
     return 1 if failed else 0
 
 

@@ -53,5 +53,16 @@ TEST(Router, AGuardedMethodGuardsThePath) {
   EXPECT_EQ(router.find("DELETE", "/mixed").access, Access::kKey);
 }
 
+TEST(Router, ListsItsRoutesAsTheyWereAdded) {
+  Router router;
+  router.add("GET", "/a/*", Access::kOpen, [](const std::shared_ptr<Exchange>&) {});
+  router.add("POST", "/b", Access::kKey, [](const std::shared_ptr<Exchange>&) {});
+  const auto routes = router.routes();
+  ASSERT_EQ(routes.size(), 2U);
+  EXPECT_EQ(routes[0].path, "/a/*");
+  EXPECT_EQ(routes[0].access, Access::kOpen);
+  EXPECT_EQ(routes[1].method, "POST");
+}
+
 }  // namespace
 }  // namespace seraph

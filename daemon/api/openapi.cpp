@@ -1,0 +1,261 @@
+#include "daemon/api/openapi.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "daemon/api/fields.h"
+
+namespace seraph {
+namespace {
+
+/// What a person wants to know about a path, and which rows of the field table its body obeys.
+struct PathNotes {
+  std::string_view path;  // as added to the router
+  std::string_view summary;
+  uint16_t endpoints = 0;  // several: the body is one of them
+};
+
+constexpr PathNotes kPaths[] = {
+    {"/v1/chat/completions", "Answer a conversation", kChat},
+    {"/v1/completions", "Continue a text", kCompletions},
+    {"/tokenize", "Text or messages to token ids", kTokenizeChat | kTokenizeText},
+    {"/detokenize", "Token ids to text", kDetokenize},
+    {"/v1/models", "The served models"},
+    {"/v1/models/*", "One served model"},
+    {"/health", "200 while the engine works"},
+    {"/ping", "Like /health"},
+    {"/version", "The server's version"},
+    {"/load", "Requests in progress"},
+    {"/metrics", "Prometheus metrics"},
+    {"/openapi.json", "This document"},
+    {"/docs", "This document as a page"},
+    {"/redoc", "Like /docs"},
+};
+
+/// Answers besides 200, all with an error object.
+constexpr std::pair<const char*, const char*> kErrors[] = {
+    {"400", "The request is wrong; the message says where"},
+    {"401", "The key is missing or wrong"},
+    {"404", "There is no such path or model"},
+    {"405", "The path has no such method"},
+    {"413", "The body is too large"},
+    {"429", "Too many requests wait"},
+    {"500", "The server failed"},
+    {"501", "Not offered by this server"},
+    {"503", "The server is shutting down or overloaded"},
+};
+
+Json object(Json::Object members) { return Json(std::move(members)); }
+Json type_schema(const char* type) { return object({{"type", type}}); }
+Json list_schema(Json items) { return object({{"type", "array"}, {"items", std::move(items)}}); }
+Json any_of(Json::Array schemas) { return object({{"anyOf", Json(std::move(schemas))}}); }
+Json reference(const std::string& name) { return object({{"$ref", "#/components/schemas/" + name}}); }
+
+/// "a|b" as an enum.
+Json enum_schema(std::string_view choices) {
+  Json::Array values;
+  while (!choices.empty()) {
+    const std::string_view word = choices.substr(0, choices.find('|'));
+    values.emplace_back(std::string(word));
+    choices.remove_prefix(std::min(choices.size(), word.size() + 1));
+  }
+  return object({{"type", "string"}, {"enum", Json(std::move(values))}});
+}
+
+void set_limits(const FieldRule& rule, Json& schema) {
+  const bool is_int = rule.type == FieldType::kInt;
+  const auto number = [&](double value) { return is_int ? Json(static_cast<int64_t>(value)) : Json(value); };
+  if (rule.bounded && rule.int_min != std::numeric_limits<int64_t>::min()) schema.set("minimum", rule.int_min);
+  if (rule.bounded && rule.int_max != std::numeric_limits<int64_t>::max()) schema.set("maximum", rule.int_max);
+  if (rule.range.text == nullptr) return;
+  if (std::isfinite(rule.range.low)) {
+    schema.set(rule.range.low_open ? "exclusiveMinimum" : "minimum", number(rule.range.low));
+  }
+  if (std::isfinite(rule.range.high)) schema.set("maximum", number(rule.range.high));
+}
+
+Json messages_schema() {
+  Json message = type_schema("object");
+  message.set(
+      "properties",
+      object({{"role", type_schema("string")},
+              {"content", any_of({type_schema("string"), list_schema(type_schema("object")), type_schema("null")})}}));
+  message.set("required", Json(Json::Array{"role"}));
+  return list_schema(std::move(message));
+}
+
+Json tools_schema() {
+  Json function = type_schema("object");
+  function.set("properties", object({{"name", type_schema("string")},
+                                     {"description", type_schema("string")},
+                                     {"parameters", type_schema("object")}}));
+  function.set("required", Json(Json::Array{"name"}));
+  Json tool = type_schema("object");
+  tool.set("properties", object({{"type", enum_schema("function")}, {"function", std::move(function)}}));
+  tool.set("required", Json(Json::Array{"function"}));
+  return list_schema(std::move(tool));
+}
+
+Json prompt_schema() {
+  const Json ids = list_schema(object({{"type", "integer"}, {"minimum", 0}}));
+  return any_of({type_schema("string"), list_schema(type_schema("string")), ids, list_schema(ids)});
+}
+
+Json stream_options_schema() {
+  Json schema = type_schema("object");
+  schema.set("properties",
+             object({{"include_usage", type_schema("boolean")}, {"continuous_usage_stats", type_schema("boolean")}}));
+  return schema;
+}
+
+/// An empty schema for what its reader checks.
+Json schema_of(const FieldRule& rule) {
+  switch (rule.type) {
+    case FieldType::kBool:
+      return type_schema("boolean");
+    case FieldType::kInt:
+      return type_schema("integer");
+    case FieldType::kFloat:
+      return type_schema("number");
+    case FieldType::kString:
+      return type_schema("string");
+    case FieldType::kEnum:
+      return enum_schema(rule.choices);
+    case FieldType::kObject:
+      return type_schema("object");
+    case FieldType::kNumberMap:
+      return object({{"type", "object"}, {"additionalProperties", type_schema("number")}});
+    case FieldType::kIntList:
+      return list_schema(type_schema("integer"));
+    case FieldType::kTokenList:
+      return list_schema(object({{"type", "integer"}, {"minimum", 0}}));
+    case FieldType::kStringList:
+      return list_schema(type_schema("string"));
+    case FieldType::kObjectList:
+      return list_schema(type_schema("object"));
+    case FieldType::kStop:
+      return any_of({type_schema("string"), list_schema(type_schema("string"))});
+    case FieldType::kPrompt:
+      return prompt_schema();
+    case FieldType::kMessages:
+      return messages_schema();
+    case FieldType::kTools:
+      return tools_schema();
+    case FieldType::kStreamOptions:
+      return stream_options_schema();
+    default:
+      return object({});
+  }
+}
+
+Json with_null(Json schema) {
+  Json* type = schema.find("type");
+  if (type != nullptr && schema.find("enum") == nullptr) {
+    *type = Json(Json::Array{*type, "null"});
+    return schema;
+  }
+  if (Json* choices = schema.find("anyOf"); choices != nullptr) {
+    choices->as_array().push_back(type_schema("null"));
+    return schema;
+  }
+  return type == nullptr ? schema : any_of({std::move(schema), type_schema("null")});
+}
+
+/// The body of one endpoint: every row of the field table that is offered there.
+Json body_schema(uint16_t endpoint) {
+  Json properties(Json::Object{});
+  Json::Array required;
+  for (const FieldRule& rule : field_rules()) {
+    if ((rule.endpoints & endpoint) == 0 || rule.type == FieldType::kUnoffered) continue;
+    Json schema = schema_of(rule);
+    set_limits(rule, schema);
+    properties.set(rule.name, rule.nullable ? with_null(std::move(schema)) : std::move(schema));
+    if (rule.required) required.emplace_back(std::string(rule.name));
+  }
+  Json schema = type_schema("object");
+  schema.set("properties", std::move(properties));
+  if (!required.empty()) schema.set("required", Json(std::move(required)));
+  return schema;
+}
+
+Json content(const char* type, Json schema) { return object({{type, object({{"schema", std::move(schema)}})}}); }
+
+Json request_body(const PathNotes* notes) {
+  Json::Array bodies;
+  for (uint32_t bit = 1; notes != nullptr && bit <= notes->endpoints; bit <<= 1) {
+    if ((notes->endpoints & bit) != 0) bodies.push_back(body_schema(static_cast<uint16_t>(bit)));
+  }
+  if (bodies.empty()) bodies.push_back(type_schema("object"));
+  Json schema = bodies.size() == 1 ? std::move(bodies.front()) : any_of(std::move(bodies));
+  return object({{"required", true}, {"content", content("application/json", std::move(schema))}});
+}
+
+Json responses() {
+  Json ok = object({{"description", "The answer"}, {"content", Json(Json::Object{})}});
+  for (const char* type : {"application/json", "text/event-stream; charset=utf-8",
+                           "text/plain; version=0.0.4; charset=utf-8", "text/html; charset=utf-8"}) {
+    ok.find("content")->set(type, Json(Json::Object{}));
+  }
+  Json out = object({{"200", std::move(ok)}});
+  for (const auto& [status, text] : kErrors) {
+    out.set(status, object({{"description", text}, {"content", content("application/json", reference("Error"))}}));
+  }
+  return out;
+}
+
+Json error_schema() {
+  Json inner = type_schema("object");
+  inner.set("properties", object({{"message", type_schema("string")},
+                                  {"type", type_schema("string")},
+                                  {"param", any_of({type_schema("string"), type_schema("null")})},
+                                  {"code", any_of({type_schema("integer"), type_schema("string")})}}));
+  Json error = type_schema("object");  // an unknown path has {"detail"}, a missing key {"error": "Unauthorized"}
+  error.set("properties",
+            object({{"error", any_of({std::move(inner), type_schema("string")})}, {"detail", type_schema("string")}}));
+  return error;
+}
+
+Json operation(const Router::Listed& route, const PathNotes* notes) {
+  Json out(Json::Object{});
+  out.set("summary", notes != nullptr ? Json(std::string(notes->summary)) : Json(route.method + " " + route.path));
+  if (route.path.ends_with('*')) {
+    Json parameter = object({{"name", "id"}, {"in", "path"}, {"required", true}, {"schema", type_schema("string")}});
+    out.set("parameters", Json(Json::Array{std::move(parameter)}));
+  }
+  const bool has_body = route.method == "POST" && (notes == nullptr || notes->endpoints != 0);
+  if (has_body) out.set("requestBody", request_body(notes));
+  out.set("responses", responses());
+  if (route.access == Access::kKey) out.set("security", Json(Json::Array{object({{"key", Json(Json::Array{})}})}));
+  return out;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  return text;
+}
+
+}  // namespace
+
+Json openapi_document(const std::vector<Router::Listed>& routes, const std::string& version) {
+  Json paths(Json::Object{});
+  for (const Router::Listed& route : routes) {
+    if (route.method == "HEAD") continue;
+    const auto* notes = std::find_if(std::begin(kPaths), std::end(kPaths),
+                                     [&](const PathNotes& each) { return each.path == route.path; });
+    std::string path = route.path;
+    if (path.ends_with('*')) path.replace(path.size() - 1, 1, "{id}");
+    if (paths.find(path) == nullptr) paths.set(path, Json(Json::Object{}));
+    paths.find(path)->set(lower(route.method), operation(route, notes == std::end(kPaths) ? nullptr : notes));
+  }
+  Json document(Json::Object{});
+  document.set("openapi", "3.1.0");
+  document.set("info", object({{"title", "seraph"}, {"version", version}}));
+  document.set("paths", std::move(paths));
+  document.set("components",
+               object({{"schemas", object({{"Error", error_schema()}})},
+                       {"securitySchemes", object({{"key", object({{"type", "http"}, {"scheme", "bearer"}})}})}}));
+  return document;
+}
+
+}  // namespace seraph
