@@ -13,8 +13,13 @@ namespace {
 struct PathNotes {
   std::string_view path;  // as added to the router
   std::string_view summary;
-  uint16_t endpoints = 0;  // several: the body is one of them
+  uint16_t endpoints = 0;                       // several: the body is one of them
+  std::string_view media = "application/json";  // of the answer; "" : it is empty
 };
+
+constexpr std::string_view kHtml = "text/html; charset=utf-8";
+constexpr std::string_view kMetricsText = "text/plain; version=0.0.4; charset=utf-8";
+constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
 
 constexpr PathNotes kPaths[] = {
     {"/v1/chat/completions", "Answer a conversation", kChat},
@@ -23,14 +28,14 @@ constexpr PathNotes kPaths[] = {
     {"/detokenize", "Token ids to text", kDetokenize},
     {"/v1/models", "The served models"},
     {"/v1/models/*", "One served model"},
-    {"/health", "200 while the engine works"},
-    {"/ping", "Like /health"},
+    {"/health", "200 while the engine works", 0, ""},
+    {"/ping", "Like /health", 0, ""},
     {"/version", "The server's version"},
     {"/load", "Requests in progress"},
-    {"/metrics", "Prometheus metrics"},
+    {"/metrics", "Prometheus metrics", 0, kMetricsText},
     {"/openapi.json", "This document"},
-    {"/docs", "This document as a page"},
-    {"/redoc", "Like /docs"},
+    {"/docs", "This document as a page", 0, kHtml},
+    {"/redoc", "Like /docs", 0, kHtml},
 };
 
 /// Answers besides 200, all with an error object.
@@ -45,6 +50,8 @@ constexpr std::pair<const char*, const char*> kErrors[] = {
     {"501", "Not offered by this server"},
     {"503", "The server is shutting down or overloaded"},
 };
+
+constexpr int64_t kTokenMax = std::numeric_limits<uint32_t>::max();  // ids beyond the vocabulary decode to nothing
 
 Json object(Json::Object members) { return Json(std::move(members)); }
 Json type_schema(const char* type) { return object({{"type", type}}); }
@@ -82,7 +89,9 @@ Json messages_schema() {
       object({{"role", type_schema("string")},
               {"content", any_of({type_schema("string"), list_schema(type_schema("object")), type_schema("null")})}}));
   message.set("required", Json(Json::Array{"role"}));
-  return list_schema(std::move(message));
+  Json messages = list_schema(std::move(message));
+  messages.set("minItems", 1);
+  return messages;
 }
 
 Json tools_schema() {
@@ -129,7 +138,7 @@ Json schema_of(const FieldRule& rule) {
     case FieldType::kIntList:
       return list_schema(type_schema("integer"));
     case FieldType::kTokenList:
-      return list_schema(object({{"type", "integer"}, {"minimum", 0}}));
+      return list_schema(object({{"type", "integer"}, {"minimum", 0}, {"maximum", kTokenMax}}));
     case FieldType::kStringList:
       return list_schema(type_schema("string"));
     case FieldType::kObjectList:
@@ -191,11 +200,16 @@ Json request_body(const PathNotes* notes) {
   return object({{"required", true}, {"content", content("application/json", std::move(schema))}});
 }
 
-Json responses() {
-  Json ok = object({{"description", "The answer"}, {"content", Json(Json::Object{})}});
-  for (const char* type : {"application/json", "text/event-stream; charset=utf-8",
-                           "text/plain; version=0.0.4; charset=utf-8", "text/html; charset=utf-8"}) {
-    ok.find("content")->set(type, Json(Json::Object{}));
+/// Generations may be streamed; of a path without notes nothing is promised but JSON or a stream.
+Json responses(const PathNotes* notes) {
+  Json ok = object({{"description", "The answer"}});
+  if (notes == nullptr || !notes->media.empty()) {
+    Json types(Json::Object{});
+    types.set(notes != nullptr ? notes->media : "application/json", Json(Json::Object{}));
+    if (notes == nullptr || (notes->endpoints & (kChat | kCompletions)) != 0) {
+      types.set(kEventStream, Json(Json::Object{}));
+    }
+    ok.set("content", std::move(types));
   }
   Json out = object({{"200", std::move(ok)}});
   for (const auto& [status, text] : kErrors) {
@@ -225,7 +239,7 @@ Json operation(const Router::Listed& route, const PathNotes* notes) {
   }
   const bool has_body = route.method == "POST" && (notes == nullptr || notes->endpoints != 0);
   if (has_body) out.set("requestBody", request_body(notes));
-  out.set("responses", responses());
+  out.set("responses", responses(notes));
   if (route.access == Access::kKey) out.set("security", Json(Json::Array{object({{"key", Json(Json::Array{})}})}));
   return out;
 }
