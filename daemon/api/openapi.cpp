@@ -24,6 +24,8 @@ constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
 constexpr PathNotes kPaths[] = {
     {"/v1/chat/completions", "Answer a conversation", kChat},
     {"/v1/completions", "Continue a text", kCompletions},
+    {"/v1/responses", "Answer a conversation of items", kResponses},
+    {"/v1/responses/*", "A stored answer"},
     {"/tokenize", "Text or messages to token ids", kTokenizeChat | kTokenizeText},
     {"/detokenize", "Token ids to text", kDetokenize},
     {"/v1/models", "The served models"},
@@ -143,6 +145,12 @@ Json schema_of(const FieldRule& rule) {
       return list_schema(type_schema("string"));
     case FieldType::kObjectList:
       return list_schema(type_schema("object"));
+    case FieldType::kEnumList:
+      return list_schema(enum_schema(rule.choices));
+    case FieldType::kStringMap:
+      return object({{"type", "object"}, {"additionalProperties", type_schema("string")}});
+    case FieldType::kTextOrList:
+      return any_of({type_schema("string"), list_schema(object({}))});
     case FieldType::kStop:
       return any_of({type_schema("string"), list_schema(type_schema("string"))});
     case FieldType::kPrompt:
@@ -206,7 +214,7 @@ Json responses(const PathNotes* notes) {
   if (notes == nullptr || !notes->media.empty()) {
     Json types(Json::Object{});
     types.set(notes != nullptr ? notes->media : "application/json", Json(Json::Object{}));
-    if (notes == nullptr || (notes->endpoints & (kChat | kCompletions)) != 0) {
+    if (notes == nullptr || (notes->endpoints & (kChat | kCompletions | kResponses)) != 0) {
       types.set(kEventStream, Json(Json::Object{}));
     }
     ok.set("content", std::move(types));
