@@ -26,6 +26,16 @@ constexpr PathNotes kPaths[] = {
     {"/v1/completions", "Continue a text", kCompletions},
     {"/v1/responses", "Answer a conversation of items", kResponses},
     {"/v1/responses/*", "A stored answer"},
+    {"/v1/messages", "Answer a conversation, in Anthropic's form", kMessages},
+    {"/v1/messages/count_tokens", "The length of such a conversation", kCountTokens},
+    {"/v1/embeddings", "Texts to vectors", kEmbeddings},
+    {"/pooling", "Texts to what the model's head gives", kPooling},
+    {"/classify", "Texts to classes", kClassify},
+    {"/score", "How well pairs of texts fit", kScore},
+    {"/v1/score", "Like /score", kScore},
+    {"/rerank", "Documents in the order in which they answer a query", kRerank},
+    {"/v1/rerank", "Like /rerank", kRerank},
+    {"/v2/rerank", "Like /rerank", kRerank},
     {"/tokenize", "Text or messages to token ids", kTokenizeChat | kTokenizeText},
     {"/detokenize", "Token ids to text", kDetokenize},
     {"/v1/models", "The served models"},
@@ -214,7 +224,7 @@ Json responses(const PathNotes* notes) {
   if (notes == nullptr || !notes->media.empty()) {
     Json types(Json::Object{});
     types.set(notes != nullptr ? notes->media : "application/json", Json(Json::Object{}));
-    if (notes == nullptr || (notes->endpoints & (kChat | kCompletions | kResponses)) != 0) {
+    if (notes == nullptr || (notes->endpoints & (kChat | kCompletions | kResponses | kMessages)) != 0) {
       types.set(kEventStream, Json(Json::Object{}));
     }
     ok.set("content", std::move(types));
