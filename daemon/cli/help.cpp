@@ -10,11 +10,6 @@ namespace {
 constexpr size_t kTextColumn = 34;
 constexpr size_t kPageWidth = 110;
 
-struct GroupTitle {
-  OptionGroup group;
-  const char* title;
-};
-
 constexpr GroupTitle kGroups[] = {{OptionGroup::kModel, "Model"},       {OptionGroup::kEngine, "Engine"},
                                   {OptionGroup::kServer, "Server"},     {OptionGroup::kAccess, "Who may call"},
                                   {OptionGroup::kApi, "API"},           {OptionGroup::kLog, "Records and logs"},
@@ -98,6 +93,8 @@ void append_option(std::string& out, const OptionRow& row) {
 }
 
 }  // namespace
+
+std::span<const GroupTitle> option_groups() { return kGroups; }
 
 std::string overview_help() {
   return "seraph " SERAPH_VERSION

@@ -1,12 +1,21 @@
 // Help texts made from the option tables. Pure functions: they return text, commands print it.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "daemon/cli/option.h"
 #include "daemon/cli/settings.h"
 
 namespace seraph {
+
+struct GroupTitle {
+  OptionGroup group;
+  const char* title;
+};
+/// In the order in which pages show them.
+std::span<const GroupTitle> option_groups();
 
 /// The page of `seraph --help`: commands, then how to go on.
 std::string overview_help();

@@ -6,19 +6,6 @@
 namespace seraph {
 namespace {
 
-struct Section {
-  OptionGroup group;
-  const char* title;
-};
-
-constexpr Section kSections[] = {{OptionGroup::kModel, "Model"},
-                                 {OptionGroup::kEngine, "Engine"},
-                                 {OptionGroup::kServer, "Server"},
-                                 {OptionGroup::kAccess, "Who may call"},
-                                 {OptionGroup::kApi, "API"},
-                                 {OptionGroup::kLog, "Records and logs"},
-                                 {OptionGroup::kHttpLimits, "Limits of HTTP"}};
-
 const char* value_text(OptionType type) {
   switch (type) {
     case OptionType::kBool:

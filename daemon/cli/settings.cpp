@@ -254,6 +254,12 @@ Result<Settings> resolve_settings(const OptionTable& table, Verb verb, const Sou
     from_preset = preset_assignments(table, early("conv-template", ""), early("model-id", ""), notes);
     for (std::string& note : notes) settings.add_note(std::move(note));
   }
+  for (const char* name : {"conv-template", "model-id"}) {
+    if (verb == Verb::kServe && table.find(name) != nullptr &&
+        !early_text(name, {&from_file, &from_args}, "").empty()) {
+      settings.add_note(fmt::format("--{} has no effect: `serve` takes no family presets, `run` does", name));
+    }
+  }
 
   for (const OptionRow* row : table.rows) {
     const char* value = verb == Verb::kRun && row->run_default != nullptr ? row->run_default : row->serve_default;

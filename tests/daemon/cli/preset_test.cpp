@@ -127,6 +127,10 @@ TEST(Preset, ServeHasNone) {
   const Settings settings = resolve(Verb::kServe, {"m"}, {{"CONV_TEMPLATE", "llama-3"}, {"MODEL_ID", "Qwen-Chat"}});
   EXPECT_FALSE(settings.at("chat-template").set);
   EXPECT_TRUE(settings.notes().empty());
+  const Settings asked = resolve(Verb::kServe, {"m", "--conv-template", "llama-3"}, {});
+  EXPECT_FALSE(asked.at("chat-template").set);
+  EXPECT_EQ(asked.notes(),
+            std::vector<std::string>{"--conv-template has no effect: `serve` takes no family presets, `run` does"});
 }
 
 TEST(Preset, AnUnknownFamilyIsTold) {
@@ -134,6 +138,8 @@ TEST(Preset, AnUnknownFamilyIsTold) {
   ASSERT_EQ(settings.notes().size(), 1U);
   EXPECT_NE(settings.notes()[0].find("CONV_TEMPLATE llama names no family preset; there are generate, hunyuan"),
             std::string::npos);
+  EXPECT_EQ(resolve(Verb::kRun, {}, {{"MODEL_ID", "gpt-oss"}}).notes(),
+            std::vector<std::string>{"no family preset fits MODEL_ID gpt-oss"});
 }
 
 }  // namespace

@@ -300,7 +300,7 @@ TEST_F(TemporaryFolder, ConfigFilesStandBetweenEnvironmentAndModelFolder) {
   EXPECT_EQ(settings->list("served-model-name"), Words{"env"});
   EXPECT_EQ(settings->number("block-size"), 32);
   EXPECT_EQ(settings->at("block-size").where, "ti_model_config.json");
-  EXPECT_EQ(settings->notes().size(), 2U) << "enforce-eager, and the key that means nothing";
+  EXPECT_EQ(settings->notes().size(), 3U) << "enforce-eager, a key that means nothing, and no preset";
 }
 
 TEST_F(TemporaryFolder, BrokenConfigFilesAreErrors) {

@@ -26,6 +26,8 @@ const std::map<std::string, std::string>& sources() {
       {"llama-3.2-vision/vllm_tool_chat_template_llama3.2_json", "tool_chat_template_llama3.2_vision"},
       {"qwen/Qwen2-7B-Instruct", "template_qwen"},
       {"chatml/vllm_template_chatml", "template_chatml"},
+      {"internlm2/vllm_tool_chat_template_internlm2_tool", "tool_chat_template_internlm2_tool"},
+      {"mistral-v3/vllm_tool_chat_template_mistral", "tool_chat_template_mistral"},
       {"baichuan2-chat/vllm_template_baichuan", "template_baichuan"},
   };
   return kSources;
