@@ -71,13 +71,15 @@ std::string options_markdown() {
       "Made from the option table: `seraph help markdown > config/OPTIONS.md`. How values are written, and which "
       "source\n"
       "wins, is in README.md. Variables marked (run) are read by `run` only.\n";
-  for (const auto& [group, title] : kSections) {
-    out += fmt::format(
-        "\n## {}\n| option | values | default | environment | what it does |\n| --- | --- | --- | --- | --- |\n",
-        title);
+  for (const auto& [group, title] : option_groups()) {
+    std::string rows;
     for (const OptionRow* row : table.rows) {
-      if (row->group == group && row->use == OptionUse::kActs) out += acting_row(*row);
+      if (row->group == group && row->use == OptionUse::kActs) rows += acting_row(*row);
     }
+    if (rows.empty()) continue;
+    out += fmt::format(
+        "\n## {}\n| option | values | default | environment | what it does |\n| --- | --- | --- | --- | --- |\n{}",
+        title, rows);
   }
   out +=
       "\n## Refused\nThe process does not start with another value than those, and says why.\n\n"

@@ -43,8 +43,6 @@ constexpr OptionRow kRefused[] = {
     refused("speculative-config", T::kString, "", "draft models are not offered; --use-lookahead needs none.", "-sc"),
     refused("spec-model", T::kString, "", "draft models are not offered; --use-lookahead needs none."),
     refused("spec-method", T::kString, "ngram", "draft models are not offered; --use-lookahead needs none."),
-    refused("rope-scaling", T::kJson, "", "the rotary scaling is the one of config.json; change it there."),
-    refused("rope-theta", T::kFloat, "", "the rotary base is the one of config.json; change it there."),
     refused("model-class-overrides", T::kJson, "", "Python classes cannot be loaded."),
     refused("hf-config-path", T::kString, "", "config.json is read from the model folder."),
     refused("disable-sliding-window", T::kBool, "false", "attention follows the checkpoint."),

@@ -142,6 +142,7 @@ std::vector<Assignment> preset_assignments(const OptionTable& table, const std::
       notes.push_back(
           fmt::format("CONV_TEMPLATE {} names no family preset; there are {}", conv_template, preset_names()));
     }
+    if (!model_id.empty()) notes.push_back(fmt::format("no family preset fits MODEL_ID {}", model_id));
     return found;
   }
   notes.push_back(fmt::format("family preset {}: {}", match->preset->name, match->why));

@@ -137,9 +137,9 @@ Result<std::vector<std::string>> collect_keys(const Settings& settings) {
 /// The line of an answer, as uvicorn writes it: 127.0.0.1:4711 - "GET /health" 200.
 std::function<void(const AccessRecord&)> access_log(const Settings& settings) {
   if (settings.flag("disable-uvicorn-access-log")) return nullptr;
-  return [silent = settings.list("disable-access-log-for-endpoints"),
+  return [silent = "," + settings.text("disable-access-log-for-endpoints") + ",",
           peers = settings.text("log-redaction") != "peers"](const AccessRecord& answer) {
-    if (std::find(silent.begin(), silent.end(), answer.path) != silent.end()) return;
+    if (silent.find(fmt::format(",{},", answer.path)) != std::string::npos) return;
     spdlog::info("{} - \"{} {}\" {}", peers ? answer.peer : "-", answer.method, answer.path, answer.status);
   };
 }
@@ -176,6 +176,20 @@ Result<HttpOptions> http_options(const Settings& settings) {
     return option_error("--unsent-soft-bytes", "the soft limit is above --unsent-hard-bytes", "lower it");
   }
   return options;
+}
+
+/// --rope-scaling and --rope-theta, in the dialect that config.json speaks.
+void add_rope_overrides(const Settings& settings, const std::string& model_dir, Json& overrides) {
+  const Setting& scaling = settings.at("rope-scaling");
+  const Setting& theta = settings.at("rope-theta");
+  if (!scaling.set && !theta.set) return;
+  if (!overrides.is_object()) overrides = Json(Json::Object{});
+  const auto config = Json::parse_file(model_dir + "/config.json");  // what is wrong with it, the engine tells
+  const bool newer = config.ok() && config->find("rope_parameters") != nullptr;
+  Json rope = scaling.set ? scaling.json : Json(Json::Object{});
+  if (theta.set && newer) rope.set("rope_theta", theta.real);
+  if (theta.set && !newer) overrides.set("rope_theta", theta.real);
+  if (scaling.set || newer) overrides.set(newer ? "rope_parameters" : "rope_scaling", std::move(rope));
 }
 
 /// Null when there is no file and none was asked for by name.
@@ -350,6 +364,7 @@ Result<ServerSettings> make_server_settings(Verb verb, const Settings& settings)
   }
   out.engine = engine_options(settings, model_dir);
   SERAPH_RETURN_IF_ERROR(choose_runner(settings, out.engine));
+  add_rope_overrides(settings, model_dir, out.engine.config_overrides);
   SERAPH_ASSIGN_OR_RETURN(out.http, http_options(settings));
   SERAPH_ASSIGN_OR_RETURN(out.api, api_options(verb, settings, model_dir));
   out.tokenizer_dir = settings.text("tokenizer").empty() ? model_dir : settings.text("tokenizer");

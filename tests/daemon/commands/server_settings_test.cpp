@@ -141,6 +141,21 @@ TEST_F(ServerSettingsTest, NetworkFlagsReachTheServer) {
   EXPECT_FALSE(make(Verb::kServe, {path_, "--ssl-cert-reqs", "3"}).ok());
 }
 
+TEST_F(ServerSettingsTest, RotaryFlagsSpeakTheDialectOfTheCheckpoint) {
+  const std::vector<std::string> args = {
+      path_, "--rope-scaling.rope_type", "yarn", "--rope-scaling.factor", "4.0", "--rope-theta", "5000"};
+  const auto overrides = [&](const std::string& config) {
+    write("config.json", config);
+    const auto settings = make(Verb::kServe, args);
+    return settings.ok() ? settings->engine.config_overrides.dump() : settings.error().text();
+  };
+  EXPECT_EQ(overrides(R"({"rope_theta": 1.0})"),
+            R"({"rope_theta":5000.0,"rope_scaling":{"rope_type":"yarn","factor":4.0}})");
+  EXPECT_EQ(overrides(R"({"rope_parameters": {"rope_theta": 1.0}})"),
+            R"({"rope_parameters":{"rope_type":"yarn","factor":4.0,"rope_theta":5000.0}})");
+  EXPECT_TRUE(make(Verb::kServe, {path_})->engine.config_overrides.is_null());
+}
+
 TEST_F(ServerSettingsTest, TemplatesAreFilesOrTexts) {
   EXPECT_EQ(read_chat_template("{{ x }}").value(), "{{ x }}");
   EXPECT_EQ(read_chat_template(write("t.jinja", "from file")).value(), "from file");
