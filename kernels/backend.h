@@ -134,6 +134,34 @@ struct RmsNormArgs {
   Tensor out;  // [T, n * group] input dtype; may be x itself
 };
 
+/// The adapters of one linear on the device: a fixed number of slots, each empty or holding low-rank matrices. Every
+/// step names a slot per row, so that adapters come and go while steps (and recorded graphs) stay what they are. A slot
+/// may be written while no step that is in flight names it.
+class LoraBank {
+ public:
+  virtual ~LoraBank() = default;
+  virtual int32_t num_slots() const = 0;
+  virtual int32_t rank_max() const = 0;
+  virtual int64_t bytes() const = 0;  // device memory held, whatever the slots hold
+};
+
+constexpr int32_t kLoraRankMax = 512;
+
+struct LoraBankArgs {
+  int32_t num_slots = 0;
+  int32_t rank_max = 0;                // 1 .. kLoraRankMax
+  int64_t cols = 0;                    // inputs of the linear
+  std::span<const int64_t> part_rows;  // outputs of each matrix stacked in the linear: q, k, v; or gate, up
+  DType compute = DType::kF32;         // values round to it
+};
+
+/// One stacked matrix's delta: scale * b a x.
+struct LoraPart {
+  HostMatrix a;  // [r, cols], 1 <= r <= rank_max; null data: the adapter leaves this part alone
+  HostMatrix b;  // [part_rows, r]
+  float scale = 1.0F;
+};
+
 struct LinearArgs {
   Tensor x;                        // [T, K] input dtype
   const Weight* weight = nullptr;  // [N, K]
@@ -144,6 +172,10 @@ struct LinearArgs {
     kSiluMul,     // out [T, N/2] = silu(gate) * up; the weight was packed with PackArgs::gate_up
   } epilogue = Epilogue::kStore;
   Tensor out;
+  /// Adapters, or null: to x W^T + b is added, in f32 and before the epilogue, the delta of each row's slot. The sums
+  /// of a row do not depend on the slots of others.
+  const LoraBank* lora = nullptr;
+  std::span<const int32_t> lora_slots = {};  // [T] host; -1: none
 };
 
 struct PackArgs {
@@ -259,6 +291,10 @@ class Backend {
   virtual int64_t kv_block_bytes(const KvShape& shape) const = 0;
   /// Brings matrices into the device's layout. Null when memory ran out.
   virtual std::unique_ptr<Weight> pack(const PackArgs& args) = 0;
+  /// Slots for the adapters of one linear, all empty. Null when the device has no adapters or no memory left.
+  virtual std::unique_ptr<LoraBank> make_lora_bank(const LoraBankArgs& /*args*/) { return nullptr; }
+  /// Fills a slot with one part for each of part_rows; no parts: empties it. Returns when the host may forget them.
+  virtual void write_lora(LoraBank& /*bank*/, int32_t /*slot*/, std::span<const LoraPart> /*parts*/) {}
   /// Random weights of that shape, uniform in (-scale, scale), the same for the same seed.
   virtual std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale,
                                               uint64_t seed) = 0;

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/check.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/lora_bank.h"
 #include "kernels/cpu/memory.h"
 #include "kernels/cpu/packed_weight.h"
 
@@ -158,6 +159,45 @@ void CpuBackend::rms_norm(const RmsNormArgs& args) {
         [&](int64_t begin, int64_t end) { kernels_.rms_norm(job, begin, end); });
 }
 
+std::unique_ptr<LoraBank> CpuBackend::make_lora_bank(const LoraBankArgs& args) {
+  auto bank = std::make_unique<CpuLoraBank>(args);
+  if (!bank->allocate()) return nullptr;
+  return bank;
+}
+
+void CpuBackend::write_lora(LoraBank& bank, int32_t slot, std::span<const LoraPart> parts) {
+  static_cast<CpuLoraBank&>(bank).write(slot, parts);
+}
+
+void CpuBackend::compute_deltas(const LinearArgs& args, int64_t n) {
+  const auto& bank = static_cast<const CpuLoraBank&>(*args.lora);
+  const auto rows = static_cast<size_t>(args.x.rows);
+  SERAPH_CPU_CHECK(args.lora_slots.size() == rows, "every row names its adapter's slot");
+  SERAPH_CPU_CHECK(bank.cols() == args.x.cols && bank.part_end().back() == n, "the bank is this linear's");
+  lora_rows_.resize(rows);
+  deltas_.resize(rows);
+  lora_inner_.resize(rows * static_cast<size_t>(bank.num_parts() * bank.rank_max()));
+  lora_deltas_.resize(rows * static_cast<size_t>(n));
+  for (size_t r = 0; r < rows; ++r) {
+    lora_rows_[r] = bank.slot(args.lora_slots[r]);
+    deltas_[r] = lora_rows_[r] == nullptr ? nullptr : lora_deltas_.data() + r * static_cast<size_t>(n);
+  }
+  const LoraJob job = {.x = args.x.data,
+                       .x_stride = args.x.stride,
+                       .x_type = element_of(args.x.dtype),
+                       .k = args.x.cols,
+                       .parts = lora_rows_.data(),
+                       .num_parts = bank.num_parts(),
+                       .part_end = bank.part_end().data(),
+                       .weight_type = bank.type(),
+                       .inner = lora_inner_.data(),
+                       .rank_max = bank.rank_max(),
+                       .delta = lora_deltas_.data(),
+                       .n = n};
+  const int64_t cost = args.x.rows * bank.rank_max() * (job.k * job.num_parts + n) / 16;
+  split(args.x.rows, 1, cost, [&](int64_t begin, int64_t end) { kernels_.lora_delta(job, begin, end); });
+}
+
 void CpuBackend::linear(const LinearArgs& args) {
   const PackedWeight& weight = packed(args.weight);
   const bool silu_mul = args.epilogue == LinearArgs::Epilogue::kSiluMul;
@@ -181,6 +221,10 @@ void CpuBackend::linear(const LinearArgs& args) {
   job.weight_type = weight.type();
   job.panel_bytes = weight.panel_bytes();
   job.bias = args.bias;
+  if (args.lora != nullptr) {
+    compute_deltas(args, job.n);
+    job.deltas = deltas_.data();
+  }
   job.epilogue = silu_mul                                             ? Epilogue::kSiluMul
                  : args.epilogue == LinearArgs::Epilogue::kAccumulate ? Epilogue::kAccumulate
                                                                       : Epilogue::kStore;

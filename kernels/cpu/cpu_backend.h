@@ -26,6 +26,8 @@ class CpuBackend final : public Backend {
   Buffer allocate(int64_t bytes) override;
   int64_t kv_block_bytes(const KvShape& shape) const override;
   std::unique_ptr<Weight> pack(const PackArgs& args) override;
+  std::unique_ptr<LoraBank> make_lora_bank(const LoraBankArgs& args) override;
+  void write_lora(LoraBank& bank, int32_t slot, std::span<const LoraPart> parts) override;
   std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) override;
   void plan_scratch(int64_t rows_max, int64_t cols_max) override;
   void embed(const EmbedArgs& args) override;
@@ -42,6 +44,8 @@ class CpuBackend final : public Backend {
   KvView kv_view(const KvCache& cache, int32_t layer) const;
   /// Cuts the rows of a sequence into attention tasks.
   void add_tasks(const AttentionArgs& args, size_t sequence);
+  /// Computes the deltas of the rows of a linear with `n` outputs that have an adapter, for job.deltas.
+  void compute_deltas(const LinearArgs& args, int64_t n);
   void fill(PackedWeight& weight, const HostMatrix& part, int64_t row_begin);
   /// range(begin, end) over [0, count) in pieces of whole `unit`s. `cost` is the whole work in bytes touched
   /// or multiply-adds / 16, about a nanosecond for 16: little work stays on the calling thread.
@@ -53,7 +57,12 @@ class CpuBackend final : public Backend {
   std::vector<Sampler> samplers_;     // one per thread
   std::vector<Buffer> scratch_;       // one per thread, for attention
   std::vector<AttentionTask> tasks_;  // reused by attention()
-  std::vector<uint64_t> paths_;       // of the rows of a step that branch, see AttentionTask::paths
+  // Of the rows of one linear with adapters; they grow to the largest step's.
+  std::vector<const LoraMatrices*> lora_rows_;
+  std::vector<const float*> deltas_;
+  std::vector<float> lora_inner_;
+  std::vector<float> lora_deltas_;
+  std::vector<uint64_t> paths_;  // of the rows of a step that branch, see AttentionTask::paths
 };
 
 }  // namespace seraph::cpu

@@ -19,6 +19,30 @@ constexpr int64_t kPanelRows = 16;
 
 enum class Epilogue : uint8_t { kStore, kAccumulate, kSiluMul };
 
+/// The low-rank matrices of one part of a linear, of one adapter.
+struct LoraMatrices {
+  const void* a = nullptr;  // [rank][k]; null: no delta
+  const void* b = nullptr;  // [rank][n]: the rank-th column of B for all of the part's outputs
+  int32_t rank = 0;
+  float scale = 1.0F;
+};
+
+/// Deltas of the rows of one linear whose adapters have parts that end at outputs part_end[0] < part_end[1] ...
+struct LoraJob {
+  const void* x = nullptr;
+  int64_t x_stride = 0;
+  Element x_type = Element::kF32;
+  int64_t k = 0;
+  const LoraMatrices* const* parts = nullptr;  // [rows] of num_parts; null: no adapter
+  int32_t num_parts = 0;
+  const int64_t* part_end = nullptr;
+  Element weight_type = Element::kF32;
+  float* inner = nullptr;  // [rows][num_parts][rank_max]
+  int32_t rank_max = 0;
+  float* delta = nullptr;  // [rows][n]
+  int64_t n = 0;
+};
+
 struct LinearJob {
   const void* x = nullptr;  // [rows, k]
   int64_t x_stride = 0;     // elements
@@ -29,7 +53,8 @@ struct LinearJob {
   const char* panels = nullptr;
   Element weight_type = Element::kF32;
   int64_t panel_bytes = 0;
-  const float* bias = nullptr;  // [n] or null
+  const float* bias = nullptr;           // [n] or null
+  const float* const* deltas = nullptr;  // null, or [rows] of [n], of which some are null; added like the bias
   Epilogue epilogue = Epilogue::kStore;
   void* out = nullptr;
   int64_t out_stride = 0;  // elements
@@ -141,6 +166,7 @@ struct Kernels {
 
   /// Panels [begin, end) of all rows. kSiluMul needs even borders.
   void (*linear)(const LinearJob& job, int64_t panel_begin, int64_t panel_end) = nullptr;
+  void (*lora_delta)(const LoraJob& job, int64_t row_begin, int64_t row_end) = nullptr;
   void (*embed)(const EmbedJob& job, int64_t row_begin, int64_t row_end) = nullptr;
   void (*rms_norm)(const NormJob& job, int64_t row_begin, int64_t row_end) = nullptr;
   void (*rope_cache_write)(const RopeJob& job, int64_t row_begin, int64_t row_end) = nullptr;

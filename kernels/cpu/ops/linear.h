@@ -130,9 +130,10 @@ template <int A, int R, int P>
 }
 #endif
 
-/// Bias of panel p's outputs, zeros where there is none. Gate and up panels alternate in a kSiluMul weight.
-inline F32 panel_bias(const LinearJob& job, int64_t p) {
-  if (job.bias == nullptr) return zero();
+/// What belongs to panel p's outputs of a vector over all of them, zeros where there is none. Gate and up panels
+/// alternate in a kSiluMul weight.
+inline F32 of_panel(const LinearJob& job, const float* values, int64_t p) {
+  if (values == nullptr) return zero();
   int64_t begin = p * 16;
   int64_t end = job.n;
   if (job.epilogue == Epilogue::kSiluMul) {
@@ -140,7 +141,14 @@ inline F32 panel_bias(const LinearJob& job, int64_t p) {
     begin = (p / 2) * 16 + (p % 2) * half;
     end = half + (p % 2) * half;
   }
-  return load_first(job.bias + begin, end - begin);
+  return load_first(values + begin, end - begin);
+}
+inline F32 panel_bias(const LinearJob& job, int64_t p) { return of_panel(job, job.bias, p); }
+
+/// Adds the row's delta, if it has one, to the sums of panel p.
+[[gnu::always_inline]] inline F32 add_delta(const LinearJob& job, int64_t row, int64_t p, F32 value) {
+  if (job.deltas == nullptr || job.deltas[row] == nullptr) return value;
+  return add(value, of_panel(job, job.deltas[row], p));
 }
 
 /// silu(gate) * up of the panel pair (p, p + 1).
@@ -152,8 +160,8 @@ template <int R, int P>
   const int64_t col = (panel + p) / 2 * 16;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    const F32 gate = add(tile.sum[r][p], gate_bias);
-    const F32 up = add(tile.sum[r][p + 1], up_bias);
+    const F32 gate = add_delta(job, row + r, panel + p, add(tile.sum[r][p], gate_bias));
+    const F32 up = add_delta(job, row + r, panel + p + 1, add(tile.sum[r][p + 1], up_bias));
     store_any_first(job.out, (row + r) * job.out_stride + col, job.out_type, mul(silu(gate), up), job.n / 2 - col);
   }
 }
@@ -176,7 +184,7 @@ template <int R, int P>
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       float* at = out + r * job.out_stride + p * 16;
-      F32 value = add(tile.sum[r][p], bias);
+      F32 value = add_delta(job, row + r, panel + p, add(tile.sum[r][p], bias));
       if (job.epilogue == Epilogue::kAccumulate) value = add(load_first(at, n), value);
       if (job.stream && n >= 16) {
         stream(at, value);

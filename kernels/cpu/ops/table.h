@@ -4,6 +4,7 @@
 #include "kernels/cpu/ops/attention.h"
 #include "kernels/cpu/ops/linear.h"
 #include "kernels/cpu/ops/logits.h"
+#include "kernels/cpu/ops/lora.h"
 
 namespace seraph::cpu::SERAPH_ISA {
 
@@ -11,6 +12,7 @@ constexpr Kernels make_table(const char* name) {
   return Kernels{.name = name,
                  .bf16_inputs = SERAPH_ISA_BF16 != 0,
                  .linear = linear,
+                 .lora_delta = lora_delta,
                  .embed = embed,
                  .rms_norm = rms_norm,
                  .rope_cache_write = rope_cache_write,
