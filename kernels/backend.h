@@ -120,6 +120,15 @@ struct ActivationTypes {
   DType kv = DType::kF32;        // keys and values at rest
 };
 
+/// Whole KV blocks to a pool in host memory, or back: device_blocks[i] <-> host_blocks[i].
+struct SwapKvArgs {
+  KvCache* cache = nullptr;
+  Buffer* host = nullptr;  // from allocate_host(), whole blocks side by side
+  std::span<const int32_t> device_blocks = {};
+  std::span<const int32_t> host_blocks = {};
+  bool to_host = true;
+};
+
 struct EmbedArgs {
   std::span<const int32_t> ids;   // [T] host; 0 <= id < table.rows()
   const Weight* table = nullptr;  // [V, H]
@@ -320,6 +329,10 @@ class Backend {
   virtual void sample(const SampleArgs& args) = 0;
   /// Copies whole KV blocks: from[i] -> to[i].
   virtual void copy_kv_blocks(KvCache& cache, std::span<const int32_t> from, std::span<const int32_t> to) = 0;
+  /// Host memory that blocks can be swapped to. Empty when there is none left, or the device does not swap.
+  virtual Buffer allocate_host(int64_t /*bytes*/) { return {}; }
+  /// In order with the operations before and after. REQUIRES: `host` from this device's allocate_host().
+  virtual void swap_kv_blocks(const SwapKvArgs& /*args*/) {}
   /// Waits for everything issued and reports faults.
   virtual DeviceStatus synchronize() = 0;
 };

@@ -385,6 +385,21 @@ void CpuBackend::copy_kv_blocks(KvCache& cache, std::span<const int32_t> from, s
   }
 }
 
+Buffer CpuBackend::allocate_host(int64_t bytes) { return allocate_memory(bytes); }
+
+void CpuBackend::swap_kv_blocks(const SwapKvArgs& args) {
+  SERAPH_CPU_CHECK(args.device_blocks.size() == args.host_blocks.size(), "every swapped block has a target");
+  const int64_t bytes = kv_block_bytes(args.cache->shape);
+  for (size_t i = 0; i < args.device_blocks.size(); ++i) {
+    SERAPH_CPU_CHECK(args.device_blocks[i] >= 0 && args.device_blocks[i] < args.cache->num_blocks &&
+                         args.host_blocks[i] >= 0 && (args.host_blocks[i] + 1) * bytes <= args.host->bytes(),
+                     "swapped blocks are in the cache and in the pool");
+    char* device = static_cast<char*>(args.cache->storage.data()) + args.device_blocks[i] * bytes;
+    char* host = static_cast<char*>(args.host->data()) + args.host_blocks[i] * bytes;
+    std::memcpy(args.to_host ? host : device, args.to_host ? device : host, static_cast<size_t>(bytes));
+  }
+}
+
 }  // namespace seraph::cpu
 
 namespace seraph {

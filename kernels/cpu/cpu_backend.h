@@ -38,6 +38,8 @@ class CpuBackend final : public Backend {
   void gather_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) override;
   void sample(const SampleArgs& args) override;
   void copy_kv_blocks(KvCache& cache, std::span<const int32_t> from, std::span<const int32_t> to) override;
+  Buffer allocate_host(int64_t bytes) override;
+  void swap_kv_blocks(const SwapKvArgs& args) override;
   DeviceStatus synchronize() override { return {}; }
 
  private:

@@ -8,7 +8,9 @@
 #include "kernels/cuda/copy_kv_blocks.h"     // whole KV blocks
 #include "kernels/cuda/gather_rows.h"        // embedding, and rows that need logits
 #include "kernels/cuda/linear_skinny.h"      // products of up to 64 rows; weights at load time
+#include "kernels/cuda/lora.h"               // adapters of any linear, a slot per row
 #include "kernels/cuda/rms_norm.h"           // with the residual add
 #include "kernels/cuda/rope_cache.h"         // q and k norms, rotation, KV write
 #include "kernels/cuda/sample.h"             // logits to tokens and logprobs
 #include "kernels/cuda/silu_mul.h"           // the gate of products of more rows
+#include "kernels/cuda/swap_kv_blocks.h"     // KV blocks to pinned host memory and back

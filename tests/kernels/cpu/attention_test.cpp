@@ -340,5 +340,28 @@ TEST(KvBlocks, a_copied_block_is_the_same_block) {
   EXPECT_EQ(data[2 * bytes + 5], 0);
 }
 
+TEST(KvBlocks, what_was_swapped_out_comes_back_to_other_blocks) {
+  const auto backend = make_backend("");
+  KvCache cache;
+  cache.shape = {2, 1, 20, 8, DType::kF8E4m3};
+  cache.num_blocks = 6;
+  const int64_t bytes = backend->kv_block_bytes(cache.shape);
+  cache.storage = backend->allocate(bytes * cache.num_blocks);
+  Buffer host = backend->allocate_host(bytes * 3);
+  char* data = static_cast<char*>(cache.storage.data());
+  for (int64_t i = 0; i < bytes * cache.num_blocks; ++i) data[i] = static_cast<char>(i * 37 + i / 251);
+  const std::vector<char> before(data, data + bytes * cache.num_blocks);
+  const int32_t out[] = {4, 0};
+  const int32_t pool[] = {2, 0};
+  const int32_t back[] = {1, 5};
+  backend->swap_kv_blocks({.cache = &cache, .host = &host, .device_blocks = out, .host_blocks = pool});
+  std::memset(data, 0, static_cast<size_t>(bytes * cache.num_blocks));
+  backend->swap_kv_blocks(
+      {.cache = &cache, .host = &host, .device_blocks = back, .host_blocks = pool, .to_host = false});
+  EXPECT_EQ(std::memcmp(data + bytes, before.data() + 4 * bytes, static_cast<size_t>(bytes)), 0);
+  EXPECT_EQ(std::memcmp(data + 5 * bytes, before.data(), static_cast<size_t>(bytes)), 0);
+  EXPECT_EQ(data[2 * bytes], 0);
+}
+
 }  // namespace
 }  // namespace seraph::cpu_test
