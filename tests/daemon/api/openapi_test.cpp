@@ -55,23 +55,5 @@ TEST(OpenApi, BodiesAreTheRowsOfTheFieldTable) {
   EXPECT_EQ(body_of(all, "/tokenize").find("anyOf")->as_array().size(), 2U);
 }
 
-TEST(OpenApi, ThePageNamesEveryOperationAndNothingOutside) {
-  const std::string page = openapi_page(document());
-  for (const char* text : {"post /v1/chat/completions", "get /v1/models/{id}", "temperature", "seraph 1.2.3"}) {
-    EXPECT_NE(page.find(text), std::string::npos) << text;
-  }
-  for (const char* text : {"<script", "http://", "https://"}) EXPECT_EQ(page.find(text), std::string::npos) << text;
-}
-
-TEST(OpenApi, TheRoutesDescribeThemselves) {
-  Router router;
-  router.add("POST", "/detokenize", Access::kKey, [](const std::shared_ptr<Exchange>&) {});
-  add_openapi_routes(router, "1");
-  for (const char* path : {"/openapi.json", "/docs", "/redoc"}) {
-    EXPECT_NE(router.find("GET", path).handler, nullptr) << path;
-    EXPECT_EQ(router.find("GET", path).access, Access::kOpen) << path;
-  }
-}
-
 }  // namespace
 }  // namespace seraph
