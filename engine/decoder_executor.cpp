@@ -14,7 +14,8 @@ DecoderExecutor::DecoderExecutor(Args args)
       cache_(std::move(args.cache)),
       sample_model_(std::move(args.sample_model)),
       builder_(args.rows_max, args.num_seqs_max, args.logit_rows_max, cache_.shape.block_tokens),
-      states_(static_cast<size_t>(args.num_seqs_max)) {
+      states_(static_cast<size_t>(args.num_seqs_max)),
+      constraints_(static_cast<size_t>(args.num_seqs_max)) {
   rows_.reserve(static_cast<size_t>(args.logit_rows_max));
   results_.reserve(static_cast<size_t>(args.logit_rows_max));
 }
@@ -34,23 +35,33 @@ void DecoderExecutor::build_sample_rows(const StepPlan& plan) {
     SampleState& state = states_[static_cast<size_t>(sequence.slot)];
     state.follow(request, sequence.tokens, sample_model_);
     const int32_t drawn_position = entry.first_position + entry.num_tokens;
-    rows_.push_back(make_draw_row(request.sampling, state,
+    SampleRow row = make_draw_row(request.sampling, state,
                                   {.logit_row = logit_row++,
                                    .position = drawn_position,
                                    .generated_tokens = drawn_position - sequence.prompt_tokens,
-                                   .vocab_size = sample_model_.vocab_size}));
+                                   .vocab_size = sample_model_.vocab_size});
+    if (request.constraint != nullptr) constrain(sequence, row);
+    rows_.push_back(row);
   }
   results_.resize(rows_.size());
   arena_.assign(rows_, results_);
 }
 
+void DecoderExecutor::constrain(const Sequence& sequence, SampleRow& row) {
+  ConstraintState& state = constraints_[static_cast<size_t>(sequence.slot)];
+  state.follow(*sequence.request, sequence.tokens, sample_model_.eos_ids, sample_model_.vocab_size);
+  bool must_end = false;
+  row.allowed = state.allowed(must_end);
+  if (must_end) row.banned = {};  // by min_tokens
+}
+
 void DecoderExecutor::launch(const StepPlan& plan) {
   const Batch batch = builder_.build(plan);
-  build_sample_rows(plan);
-  SERAPH_CHECK(rows_.size() == batch.logit_rows.size(), "every logit row has one sample row");
-
   const MonotonicUs begin = now_us();
   const Tensor logits = decoder_.forward(batch, cache_);
+  // Penalties are counted and masks filled while a device that works on its own is busy with the forward pass.
+  build_sample_rows(plan);
+  SERAPH_CHECK(rows_.size() == batch.logit_rows.size(), "every logit row has one sample row");
   if (!rows_.empty()) {
     backend_.sample(
         SampleArgs{.logits = logits, .vocab_size = sample_model_.vocab_size, .rows = rows_, .results = results_});

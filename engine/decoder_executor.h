@@ -7,6 +7,7 @@
 
 #include "engine/batch_builder.h"
 #include "engine/model/decoder.h"
+#include "engine/sample/constraint_state.h"
 #include "engine/sample/logprobs.h"
 #include "engine/sample/sample_rows.h"
 #include "engine/step_executor.h"
@@ -33,13 +34,15 @@ class DecoderExecutor final : public StepExecutor {
 
  private:
   void build_sample_rows(const StepPlan& plan);
+  void constrain(const Sequence& sequence, SampleRow& row);
 
   Decoder& decoder_;
   Backend& backend_;
   KvCache cache_;
   const SampleModel sample_model_;
   BatchBuilder builder_;
-  std::vector<SampleState> states_;  // by sequence slot
+  std::vector<SampleState> states_;           // by sequence slot
+  std::vector<ConstraintState> constraints_;  // by sequence slot
   std::vector<SampleRow> rows_;
   std::vector<SampleResult> results_;
   LogprobArena arena_;

@@ -13,6 +13,8 @@
 
 namespace seraph {
 
+struct Constraint;  // engine/grammar/constraint.h
+
 using RequestId = uint64_t;  // chosen by the loop, unique for the life of the process, never 0
 using TokenId = int32_t;
 
@@ -72,10 +74,11 @@ struct Request {
   RequestId id = 0;
   std::vector<TokenId> prompt_ids = {};
   SamplingParams sampling = {};
-  Pooling pooling = Pooling::kNone;         // else the answer is Event::pooled and `sampling` means nothing
-  int32_t priority = 0;                     // smaller runs earlier; equal: first come, first served
-  std::array<uint8_t, 16> cache_salt = {};  // separates prefix-cache tenants; all zero: the common one
-  MonotonicUs arrived_us = 0;               // when the HTTP request was complete
+  Pooling pooling = Pooling::kNone;                   // else the answer is Event::pooled and `sampling` means nothing
+  int32_t priority = 0;                               // smaller runs earlier; equal: first come, first served
+  std::array<uint8_t, 16> cache_salt = {};            // separates prefix-cache tenants; all zero: the common one
+  std::shared_ptr<const Constraint> constraint = {};  // what the text must match; null: anything
+  MonotonicUs arrived_us = 0;                         // when the HTTP request was complete
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kCancelled, kError };

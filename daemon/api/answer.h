@@ -63,6 +63,7 @@ struct Choice {
   std::string text;
   std::optional<ParsedText> parsed;  // chat with parsers: instead of text
   std::vector<std::string> call_ids;
+  bool calls_forced = false;      // without content that is "", not null
   std::string logprobs = "null";  // JSON
   std::vector<TokenId> ids;
   const char* finish_reason = "stop";

@@ -69,12 +69,13 @@ struct ApiOptions {
   bool force_include_usage = false;           // streams always carry usage, in every event
   int64_t stop_strings_max = 4;
   int64_t completion_prompts_max = 1024;
-  int64_t choices_max = 16'384;                // sequences of one request: prompts times n
-  int64_t stream_backlog_bytes_max = 4 << 20;  // of one slow reader, kept here while its socket is full
-  bool log_requests = false;                   // one line per finished request
-  int64_t log_text_bytes_max = 0;              // of the prompt in that line; 0: no text
-  bool log_peers = true;                       // that line names the client's address
-  int64_t stored_responses_max = 10'000;       // of /v1/responses, for previous_response_id
+  int64_t choices_max = 16'384;                        // sequences of one request: prompts times n
+  int64_t stream_backlog_bytes_max = 4 << 20;          // of one slow reader, kept here while its socket is full
+  size_t grammar_cache_bytes_max = size_t{256} << 20;  // of compiled constraints
+  bool log_requests = false;                           // one line per finished request
+  int64_t log_text_bytes_max = 0;                      // of the prompt in that line; 0: no text
+  bool log_peers = true;                               // that line names the client's address
+  int64_t stored_responses_max = 10'000;               // of /v1/responses, for previous_response_id
   int64_t stored_responses_bytes_max = 64 << 20;
   bool enable_server_load = false;  // GET /load counts
 };

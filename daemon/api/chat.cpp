@@ -98,6 +98,21 @@ std::unique_ptr<AnswerFormat> make_chat_format(AnswerFacts facts) {
 
 namespace {
 
+ThinkingStart thinking_start(const OutputPlan& plan) {
+  const ReasoningFormat* format = find_reasoning_format(plan.format.reasoning_parser);
+  if (format == nullptr || plan.format.start == ReasoningStart::kOver) return ThinkingStart::kNone;
+  const bool inside = plan.format.start == ReasoningStart::kInside || format->always_thinks;
+  return inside ? ThinkingStart::kOpened : ThinkingStart::kMayOpen;
+}
+
+/// Forced calls go before other constraints, as in vLLM. With offered tools the answer may still be a constrained text.
+std::optional<ApiError> prepare_constraint(const Json& body, const PrepareContext& context, PreparedGeneration& out) {
+  ConstraintSource source;
+  if (auto error = read_constraint(body, source)) return error;
+  if (out.output.forced.given()) source = out.output.forced;
+  return context.constraints->compile(source, thinking_start(out.output), out.constraint);
+}
+
 /// Where the answer's text begins, and which tokens must stay visible in it.
 void plan_parsing(const std::string& prompt, const Tokenizer& tokenizer, PreparedGeneration& out) {
   OutputPlan& plan = out.output;
@@ -124,7 +139,7 @@ std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& conte
   if (auto error = check_fields(body, kChat, {context.options->stop_strings_max})) return error;
   if (auto error = check_model(body, *context.options)) return error;
   if (auto error = read_params(body, kChat, *context.options, context.limits(), out.params)) return error;
-  if (auto error = read_output_plan(body, *context.options, out.output)) return error;
+  if (auto error = read_output_plan(body, *context.options, *context.tokenizer, out.output)) return error;
   RenderedChat rendered;
   if (auto error = render_chat_body(body, context, rendered)) return error;
   Prompt prompt;
@@ -141,7 +156,7 @@ std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& conte
   out.role = std::move(rendered.role);
   if (out.params.echo && rendered.last_role == out.role) out.echo_text = std::move(rendered.last_text);
   if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
-  return std::nullopt;
+  return prepare_constraint(body, context, out);
 }
 
 }  // namespace seraph

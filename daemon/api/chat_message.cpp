@@ -76,7 +76,7 @@ void append_message(std::string& out, const Choice& choice, std::string_view ech
   const bool has_reasoning = parsed && !choice.parsed->reasoning.empty();
   // What stands between thinking or nothing and a call is mostly a line break: not worth an answer's text.
   const bool blank = content.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (blank && (has_calls || (has_reasoning && content.empty()))) {
+  if (blank && !choice.calls_forced && (has_calls || (has_reasoning && content.empty()))) {
     out += ",\"content\":null";
   } else {
     append_member(out, "content", content);

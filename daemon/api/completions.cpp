@@ -151,7 +151,9 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
     out.prompts.push_back(std::move(prompt));
   }
   if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
-  return std::nullopt;
+  ConstraintSource source;
+  if (auto error = read_constraint(body, source)) return error;
+  return context.constraints->compile(source, ThinkingStart::kNone, out.constraint);
 }
 
 }  // namespace seraph

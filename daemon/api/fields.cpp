@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/api/messages.h"
+#include "daemon/api/structured.h"
 #include "daemon/api/tools.h"
 
 namespace seraph {
@@ -350,6 +351,13 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
       return;
     case FieldType::kStreamOptions:
       return check_stream_options(value, loc, errors);
+    case FieldType::kResponseFormat:
+      return check_response_format(value, loc, errors);
+    case FieldType::kStructuredOutputs:
+      return check_structured_outputs(value, loc, errors);
+    case FieldType::kSchema:
+      if (!value.is_object() && !value.is_string()) error = dict_type(loc, value);
+      break;
     case FieldType::kUnoffered:
       return;
   }
@@ -359,10 +367,6 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
 /// True when the value really asks for the feature: the neutral spellings of "no, thank you" pass.
 bool asks_for(const Json& value, std::string_view name, const Json& body) {
   if (value.is_null() || (value.is_bool() && !value.as_bool())) return false;
-  if (name == "response_format") {
-    const Json* type = value.find("type");
-    return type == nullptr || !type->is_string() || type->as_string() != "text";
-  }
   if (name == "best_of") {
     const auto n = find_int(body, "n").value_or(1);
     return !(value.is_int() && (value.as_int() == n || value.as_int() == 0));

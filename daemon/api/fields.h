@@ -53,7 +53,10 @@ enum class FieldType : uint8_t {
   kTools,
   kAny,            // checked by its reader, or not at all
   kStreamOptions,  // object of two booleans
-  kUnoffered,      // understood, not offered: anything that asks for it is refused in plain words
+  kResponseFormat,
+  kStructuredOutputs,
+  kSchema,     // an object, or its text
+  kUnoffered,  // understood, not offered: anything that asks for it is refused in plain words
 };
 
 /// Limits that vLLM checks after the schema, with its own words: "NAME must be TEXT, got V."

@@ -108,6 +108,7 @@ std::unique_ptr<Request> Generation::make_request(size_t sequence, RequestId id)
   request->id = id;
   request->prompt_ids = prompt.ids;
   request->sampling = prepared_.params.sampling;
+  request->constraint = prepared_.constraint;
   request->sampling.tokens_max = prompt.tokens_max;
   request->sampling.seed = seeds_[sequence];
   request->priority = prepared_.params.priority;
@@ -204,6 +205,8 @@ void Generation::parse_text(Sequence& sequence, std::string_view text, bool fini
     const bool reasoning = delta.kind == TextDelta::Kind::kReasoning;
     thinks = thinks || reasoning;
     if (reasoning && !prepared_.output.include_reasoning) continue;
+    // An answer that must be calls has no other text: what is not one is a call that broke off.
+    if (delta.kind == TextDelta::Kind::kContent && prepared_.output.forced.given()) continue;
     if (delta.call_index > 0 && !prepared_.output.parallel_tool_calls) continue;
     if (delta.kind == TextDelta::Kind::kCallStart) sequence.call_ids.push_back(make_call_id());
     append_delta(sequence.deltas, delta.kind, delta.text, delta.call_index);
@@ -229,10 +232,12 @@ void Generation::finish_sequence(Sequence& sequence, const Event& event, int sto
   if (stop < 0 && !params.echo_only) stop = sequence.text.finish(text);
   parse_text(sequence, std::string_view(text).substr(before), true);
   const bool by_length = stop < 0 && event.finish == FinishReason::kLength;
-  sequence.choice.finish_reason = by_length ? "length" : sequence.call_ids.empty() ? "stop" : "tool_calls";
+  const bool calls = !sequence.call_ids.empty() && !prepared_.output.forced_name;
+  sequence.choice.finish_reason = by_length ? "length" : calls ? "tool_calls" : "stop";
   if (sequence.parser != nullptr && !params.stream) {
     sequence.choice.parsed.emplace().add(sequence.deltas);
     sequence.choice.call_ids = std::move(sequence.call_ids);
+    sequence.choice.calls_forced = prepared_.output.forced.given();
   }
   if (stop >= 0) {
     sequence.choice.stop_reason.clear();

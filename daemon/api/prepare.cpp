@@ -105,6 +105,11 @@ Result<std::unique_ptr<PrepareContext>> PrepareContext::make(const Tokenizer& to
   if (!with_tools.empty() && with_tools != plain) {
     SERAPH_ASSIGN_OR_RETURN(context->tools_template, compile(with_tools, origin));
   }
+  context->constraints = std::make_unique<const ConstraintCompiler>(
+      ConstraintCompiler::Args{.tokenizer = &tokenizer,
+                               .tool_parser = options.tool_parser,
+                               .reasoning_parser = options.reasoning_parser,
+                               .cache_bytes_max = options.grammar_cache_bytes_max});
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
     context->piece_bytes_max = std::max(context->piece_bytes_max, static_cast<int64_t>(tokenizer.piece(id).size()));
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/api/api.h"
+#include "daemon/api/constraints.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/sampling.h"
 #include "daemon/api/tools.h"
@@ -30,6 +31,7 @@ struct PrepareContext {
   std::unique_ptr<Template> tools_template = {};  // null: the same one
   const ResponseStore* responses = nullptr;       // null: no response is kept
   int64_t piece_bytes_max = 1;                    // longest vocabulary entry: bounds the tokens of a text from below
+  std::unique_ptr<const ConstraintCompiler> constraints = {};
 
   /// Compiles the templates. Errors: the template's.
   static Result<std::unique_ptr<PrepareContext>> make(const Tokenizer& tokenizer, const EngineInfo& info,
@@ -50,6 +52,7 @@ struct PreparedGeneration {
   std::string echo_text;                              // chat with echo: the last message's text
   std::string request_id;                             // the body's; "" when absent
   OutputPlan output;                                  // chat
+  std::shared_ptr<const Constraint> constraint;       // of every choice's text; null: free
   std::string owner;                                  // whose key the request came with; set before it is prepared
   std::vector<std::string> warnings;                  // what was passed over, for a header of the answer
   std::shared_ptr<const ResponsesRequest> responses;  // of /v1/responses

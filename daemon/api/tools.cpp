@@ -1,6 +1,7 @@
 #include "daemon/api/tools.h"
 
 #include "daemon/api/fields.h"
+#include "daemon/api/tool_grammar.h"
 
 namespace seraph {
 namespace {
@@ -60,18 +61,23 @@ std::optional<ApiError> check_named_choice(const Json& choice, const Json& tools
   return choice_error("The tool specified in `tool_choice` does not match any of the specified `tools`");
 }
 
+/// What tool_choice asks for.
+struct ToolChoice {
+  enum class Kind { kNone, kAuto, kRequired, kNamed };
+  Kind kind = Kind::kNone;
+  std::string name;  // kNamed
+};
+
 /// Choices that force a call.
-ApiError forced_choice_error(const std::string& what, const ApiOptions& options) {
-  if (options.tool_parser.empty()) {
-    return bad_request("tool_choice=" + what + " requires --tool-call-parser to be set");
+std::optional<ApiError> check_forced(const Json& body, const std::string& what, const ApiOptions& options) {
+  if (find_given(body, "structured_outputs") != nullptr) {
+    return bad_request("You can only either use constraints for structured outputs or tools, not both.");
   }
-  return bad_request("tool_choice=" + what +
-                     " is not offered by this server yet: forcing a call needs grammar enforcement; use \"auto\"");
+  if (!options.tool_parser.empty()) return std::nullopt;
+  return bad_request("tool_choice=" + what + " requires --tool-call-parser to be set");
 }
 
-/// Whether calls are looked for in the answer.
-std::optional<ApiError> read_choice(const Json& body, const ApiOptions& options, bool& parses) {
-  parses = false;
+std::optional<ApiError> read_choice(const Json& body, const ApiOptions& options, ToolChoice& out) {
   const Json* tools = find_given(body, "tools");
   const Json* choice = body.find("tool_choice");
   const bool is_word = choice != nullptr && choice->is_string();
@@ -85,11 +91,14 @@ std::optional<ApiError> read_choice(const Json& body, const ApiOptions& options,
     return choice_error("When using `tool_choice`, `tools` must be set.");
   }
   if (choice != nullptr && choice->is_object()) {
-    std::string name;
-    if (auto error = check_named_choice(*choice, *tools, name)) return error;
-    return forced_choice_error("function \"" + name + "\"", options);
+    if (auto error = check_named_choice(*choice, *tools, out.name)) return error;
+    out.kind = ToolChoice::Kind::kNamed;
+    return check_forced(body, "function \"" + out.name + "\"", options);
   }
-  if (is_word && choice->as_string() == "required") return forced_choice_error("\"required\"", options);
+  if (is_word && choice->as_string() == "required") {
+    out.kind = ToolChoice::Kind::kRequired;
+    return check_forced(body, "\"required\"", options);
+  }
   if (choice != nullptr && !(is_word && choice->as_string() == "auto")) {
     return choice_error("Invalid value for `tool_choice`: " + describe(*choice) +
                         "! Only named tools, \"none\", \"auto\" or \"required\" are supported.");
@@ -97,8 +106,24 @@ std::optional<ApiError> read_choice(const Json& body, const ApiOptions& options,
   if (!options.enable_auto_tool_choice || options.tool_parser.empty()) {
     return bad_request("\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set");
   }
-  parses = true;
+  out.kind = ToolChoice::Kind::kAuto;
   return std::nullopt;
+}
+
+/// The grammar of an answer that must be calls, and the parser that reads it back.
+void plan_forced_calls(const Json& tools, const ToolChoice& choice, const Tokenizer& tokenizer, OutputPlan& out) {
+  const ForcedCalls calls{.format = out.format.tool_parser,
+                          .tools = &tools,
+                          .name = choice.name,
+                          .one_call = !out.parallel_tool_calls,
+                          .new_mistral = tokenizer.find_piece("[ARGS]") >= 0};
+  out.forced = forced_calls_source(calls);
+  out.forced_name = choice.kind == ToolChoice::Kind::kNamed;
+  if (!calls.is_list()) return;
+  out.needs_special_tokens = false;
+  // A list of {"name", "parameters"} is what Llama's parser reads; a named call is its arguments alone.
+  out.format.tool_parser = "llama3_json";
+  if (out.forced_name) out.format.named_call = choice.name;
 }
 
 }  // namespace
@@ -125,19 +150,20 @@ void check_tools(const Json& value, const std::string& loc, Errors& errors) {
   }
 }
 
-std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, OutputPlan& out) {
-  bool parses_tools = false;
-  if (auto error = read_choice(body, options, parses_tools)) return error;
-  if (parses_tools) {
-    const ToolFormat* format = find_tool_format(options.tool_parser);
-    out.format.tool_parser = options.tool_parser;
-    out.short_call_ids = format->short_call_ids;
-    out.needs_special_tokens = format->needs_special_tokens;
-    out.tools = *find_given(body, "tools");
-  }
+std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, const Tokenizer& tokenizer,
+                                         OutputPlan& out) {
+  ToolChoice choice;
+  if (auto error = read_choice(body, options, choice)) return error;
   out.format.reasoning_parser = options.reasoning_parser;
   out.parallel_tool_calls = get_bool(body, "parallel_tool_calls", true);
   out.include_reasoning = get_bool(body, "include_reasoning", true);
+  if (choice.kind == ToolChoice::Kind::kNone) return std::nullopt;
+  const ToolFormat* format = find_tool_format(options.tool_parser);
+  out.format.tool_parser = options.tool_parser;
+  out.short_call_ids = format->short_call_ids;
+  out.needs_special_tokens = format->needs_special_tokens;
+  out.tools = *find_given(body, "tools");
+  if (choice.kind != ToolChoice::Kind::kAuto) plan_forced_calls(out.tools, choice, tokenizer, out);
   return std::nullopt;
 }
 

@@ -9,8 +9,10 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/errors.h"
+#include "daemon/api/structured.h"
 #include "engine/base/json.h"
 #include "engine/text/reasoning_parser.h"
+#include "engine/text/tokenizer.h"
 
 namespace seraph {
 
@@ -22,6 +24,8 @@ struct OutputPlan {
   bool include_reasoning = true;
   bool short_call_ids = false;  // nine letters and digits
   bool needs_special_tokens = false;
+  ConstraintSource forced;   // of an answer that must be calls
+  bool forced_name = false;  // of one function that the request named
 
   bool parses() const { return !format.tool_parser.empty() || !format.reasoning_parser.empty(); }
 };
@@ -31,7 +35,8 @@ void check_tools(const Json& value, const std::string& loc, std::vector<SchemaEr
 
 /// Reads tools, tool_choice, parallel_tool_calls and include_reasoning of a checked body. Errors: 400 in vLLM's words;
 /// a choice that needs what the server lacks. `timing` and `start` of the format are left to the caller.
-std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, OutputPlan& out);
+std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, const Tokenizer& tokenizer,
+                                         OutputPlan& out);
 
 /// The tool-call format that a chat template speaks; "" when none is recognised.
 std::string guess_tool_parser(std::string_view chat_template);

@@ -55,7 +55,8 @@ std::string sentencepiece_bytes(std::string_view piece) {
 
 }  // namespace
 
-std::shared_ptr<const TokenTable> TokenTable::from_tokenizer(const Tokenizer& tokenizer) {
+std::shared_ptr<const TokenTable> TokenTable::from_tokenizer(const Tokenizer& tokenizer,
+                                                             std::span<const std::string_view> markers) {
   const int32_t size = tokenizer.vocab_size();
   int64_t byte_level = 0, sentencepiece = 0;
   for (int32_t id = 0; id < size; ++id) {
@@ -69,6 +70,10 @@ std::shared_ptr<const TokenTable> TokenTable::from_tokenizer(const Tokenizer& to
     const std::string_view piece = tokenizer.piece(id);
     bytes[static_cast<size_t>(id)] =
         byte_level >= sentencepiece ? byte_level_bytes(piece, map) : sentencepiece_bytes(piece);
+  }
+  for (const std::string_view marker : markers) {
+    const int32_t id = tokenizer.find_piece(marker);
+    if (id >= 0) bytes[static_cast<size_t>(id)] = marker;
   }
   return from_bytes(std::move(bytes));
 }

@@ -15,8 +15,10 @@ namespace seraph {
 
 class TokenTable {
  public:
-  /// Special and other added tokens, and ids without a text of their own, have no bytes: no mask allows them.
-  static std::shared_ptr<const TokenTable> from_tokenizer(const Tokenizer& tokenizer);
+  /// Special and other added tokens, and ids without a text of their own, have no bytes: no mask allows them. Those of
+  /// `markers` have their text.
+  static std::shared_ptr<const TokenTable> from_tokenizer(const Tokenizer& tokenizer,
+                                                          std::span<const std::string_view> markers = {});
   /// bytes[id]; "" for ids that no grammar may take.
   static std::shared_ptr<const TokenTable> from_bytes(std::vector<std::string> bytes);
 

@@ -35,7 +35,7 @@ struct Sequence {
   int32_t computed_tokens = 0;   // whose K/V steps in flight or before have written
   int32_t pending_tokens = 0;    // drawn by steps in flight
   int32_t steps_in_flight = 0;   // that refer to this sequence
-  bool draws_need_host = false;  // penalties count tokens on the host: no draw while one is pending
+  bool draws_need_host = false;  // penalties and constraints follow tokens on the host: no draw while one is pending
 
   int32_t slot = -1;            // row of per-sequence state on host and device while running
   std::vector<int32_t> blocks;  // block table

@@ -135,7 +135,9 @@ Result<std::unique_ptr<OutputParser>> OutputParser::make(const OutputFormat& for
     reasoning = std::make_unique<ReasoningParser>(*found, format.timing, format.start);
   }
   std::unique_ptr<ToolParser> tool_parser;
-  if (!format.tool_parser.empty()) {
+  if (!format.named_call.empty()) {
+    tool_parser = make_named_call_parser(format.named_call);
+  } else if (!format.tool_parser.empty()) {
     SERAPH_ASSIGN_OR_RETURN(tool_parser, make_tool_parser(format.tool_parser, format.timing, tools));
   }
   return std::unique_ptr<OutputParser>(new OutputParser(std::move(reasoning), std::move(tool_parser)));

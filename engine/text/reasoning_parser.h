@@ -70,6 +70,7 @@ class ReasoningParser {
 struct OutputFormat {
   std::string tool_parser;       // "" for none
   std::string reasoning_parser;  // "" for none
+  std::string named_call = {};   // not "": the answer is this function's arguments, whatever the tool parser
   ParseTiming timing = ParseTiming::kDecided;
   ReasoningStart start = ReasoningStart::kUnknown;
 };

@@ -20,7 +20,26 @@ std::string_view canonical(std::string_view name) {
   return name;
 }
 
+class NamedCallParser final : public ToolParser {
+ public:
+  explicit NamedCallParser(std::string name) : name_(std::move(name)) {}
+  void push(std::string_view text, TextDeltas& out) override {
+    if (text.empty()) return;
+    if (!std::exchange(started_, true)) append_delta(out, TextDelta::Kind::kCallStart, name_, 0);
+    append_delta(out, TextDelta::Kind::kArguments, text, 0);
+  }
+  void finish(TextDeltas&) override {}
+
+ private:
+  const std::string name_;
+  bool started_ = false;
+};
+
 }  // namespace
+
+std::unique_ptr<ToolParser> make_named_call_parser(std::string name) {
+  return std::make_unique<NamedCallParser>(std::move(name));
+}
 
 const std::vector<ToolFormat>& tool_formats() {
   // Hermes tags are ordinary tokens in most vocabularies and special ones in some: they are asked for in any case.

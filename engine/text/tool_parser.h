@@ -44,5 +44,7 @@ const ToolFormat* find_tool_format(std::string_view name);
 /// `tools`: the request's tools (an array or null), whose schemas say how a format without types is read.
 /// Error: kInvalidArgument when there is no format of that name.
 Result<std::unique_ptr<ToolParser>> make_tool_parser(std::string_view format, ParseTiming timing, const Json& tools);
+/// For a text that a grammar holds to the arguments of one function: all of it is that call's.
+std::unique_ptr<ToolParser> make_named_call_parser(std::string name);
 
 }  // namespace seraph

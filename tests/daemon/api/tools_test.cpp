@@ -7,6 +7,23 @@ namespace {
 
 constexpr const char* kTools = R"("tools":[{"type":"function","function":{"name":"f"}}])";
 
+/// A vocabulary without pieces: what a plan asks of the tokenizer.
+class NoPieces : public Tokenizer {
+ public:
+  std::vector<int32_t> encode(std::string_view, bool, bool) const override { return {}; }
+  std::string decode(std::span<const int32_t>, bool) const override { return {}; }
+  std::unique_ptr<DecodeStream> start_decoding(bool) const override { return nullptr; }
+  int32_t vocab_size() const override { return 0; }
+  std::string_view piece(int32_t) const override { return {}; }
+  int32_t find_piece(std::string_view) const override { return -1; }
+  bool is_special(int32_t) const override { return false; }
+  const Json& special_tokens() const override { return none_; }
+  std::string chat_template(bool) const override { return {}; }
+
+ private:
+  Json none_;
+};
+
 struct Outcome {
   std::string error;
   OutputPlan plan;
@@ -14,7 +31,7 @@ struct Outcome {
 
 Outcome plan(const std::string& members, const ApiOptions& options) {
   Outcome outcome;
-  const auto error = read_output_plan(Json::parse("{" + members + "}").value(), options, outcome.plan);
+  const auto error = read_output_plan(Json::parse("{" + members + "}").value(), options, NoPieces(), outcome.plan);
   if (error) outcome.error = error->message;
   return outcome;
 }
@@ -49,11 +66,35 @@ TEST(Tools, NoneAndNullDoNotParse) {
   }
 }
 
-TEST(Tools, ForcedChoicesSayWhatTheyNeed) {
+TEST(Tools, ForcedChoicesNeedAParserAndNothingElse) {
   const std::string named = with_choice(R"({"type":"function","function":{"name":"f"}})");
   EXPECT_EQ(plan(named, {}).error, "tool_choice=function \"f\" requires --tool-call-parser to be set");
-  EXPECT_NE(plan(named, with_parser()).error.find("grammar"), std::string::npos);
-  EXPECT_NE(plan(with_choice("\"required\""), with_parser()).error.find("grammar"), std::string::npos);
+  EXPECT_EQ(plan(with_choice("\"required\""), {}).error,
+            "tool_choice=\"required\" requires --tool-call-parser to be set");
+  ApiOptions parser_only = with_parser();
+  parser_only.enable_auto_tool_choice = false;
+  const Outcome required = plan(with_choice("\"required\""), parser_only);
+  EXPECT_EQ(required.error, "");
+  EXPECT_TRUE(required.plan.forced.given());
+  EXPECT_FALSE(required.plan.forced_name);
+  EXPECT_EQ(required.plan.format.tool_parser, "mistral");
+  EXPECT_TRUE(plan(named, parser_only).plan.forced_name);
+}
+
+TEST(Tools, AForcedCallIsNoPlaceForAnotherConstraint) {
+  const std::string members = with_choice("\"required\"") + R"(,"structured_outputs":{"regex":"a"})";
+  EXPECT_EQ(plan(members, with_parser()).error,
+            "You can only either use constraints for structured outputs or tools, not both.");
+}
+
+TEST(Tools, FormatsWithoutAGrammarAreForcedAsJson) {
+  ApiOptions options = with_parser();
+  options.tool_parser = "pythonic";
+  const OutputPlan required = plan(with_choice("\"required\""), options).plan;
+  EXPECT_EQ(required.format.tool_parser, "llama3_json");
+  EXPECT_EQ(required.format.named_call, "");
+  EXPECT_FALSE(required.needs_special_tokens);
+  EXPECT_EQ(plan(with_choice(R"({"type":"function","function":{"name":"f"}})"), options).plan.format.named_call, "f");
 }
 
 TEST(Tools, WrongChoicesAreRefused) {
