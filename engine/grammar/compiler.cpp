@@ -3,6 +3,7 @@
 #include <new>
 
 #include "engine/grammar/ebnf.h"
+#include "engine/grammar/lark.h"
 #include "engine/grammar/regex_syntax.h"
 #include "engine/grammar/schema_emitter.h"
 #include "engine/grammar/structural_tag.h"
@@ -79,8 +80,9 @@ Result<GrammarPtr> compile_regex(std::string_view pattern, const CompileLimits& 
 }
 
 Result<GrammarPtr> compile_ebnf(std::string_view source, const CompileLimits& limits) {
-  auto compiled = compile(source.size(), "grammar", limits,
-                          [&](GrammarBuilder& builder) { return grammar::add_ebnf(builder, source); });
+  auto compiled = compile(source.size(), "grammar", limits, [&](GrammarBuilder& builder) {
+    return grammar::is_lark(source) ? grammar::add_lark(builder, source) : grammar::add_ebnf(builder, source);
+  });
   if (compiled.ok() && (*compiled)->matches_nothing()) {
     return Error{ErrorCode::kInvalidArgument, "the grammar's root derives no text, its recursion never ends", "",
                  "grammar"};

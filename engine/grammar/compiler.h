@@ -28,6 +28,7 @@ Result<GrammarPtr> compile_json_schema_text(std::string_view schema_text, JsonSc
                                             const CompileLimits& limits = {});
 /// The whole text matches, by Python's rules.
 Result<GrammarPtr> compile_regex(std::string_view pattern, const CompileLimits& limits = {});
+/// EBNF, or Lark's notation when nothing in it says "::=".
 Result<GrammarPtr> compile_ebnf(std::string_view grammar, const CompileLimits& limits = {});
 /// The text is one of the choices, byte for byte.
 Result<GrammarPtr> compile_choice(const std::vector<std::string>& choices, const CompileLimits& limits = {});

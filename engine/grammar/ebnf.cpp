@@ -1,40 +1,26 @@
 #include "engine/grammar/ebnf.h"
 
 #include <map>
-#include <optional>
 #include <string>
+
+#include "engine/grammar/rule_nodes.h"
 
 namespace seraph::grammar {
 namespace {
-
-struct EbnfNode {
-  enum class Kind { kLiteral, kClass, kRule, kSequence, kChoice, kRepeat };
-  Kind kind = Kind::kSequence;
-  std::string text;  // of kLiteral: UTF-8; of kRule: its name
-  CharSet set;
-  std::vector<EbnfNode> children;
-  int64_t min = 0, max = -1;
-  size_t at = 0;  // where it stands, for errors
-};
-
-struct EbnfRule {
-  std::string name;
-  EbnfNode body;
-};
 
 bool is_name_start(uint32_t c) { return c == '_' || (c < 128 && std::isalpha(static_cast<int>(c))); }
 bool is_name_char(uint32_t c) { return is_name_start(c) || c == '-' || c == '.' || (c >= '0' && c <= '9'); }
 
 class EbnfParser {
  public:
-  EbnfParser(std::string_view source, Budget& budget) : text_(decode_text(source)), budget_(budget) {}
+  EbnfParser(const GrammarSource& source, Budget& budget) : source_(source), text_(source.text()), budget_(budget) {}
 
-  std::vector<EbnfRule> parse() {
-    std::vector<EbnfRule> rules;
+  std::vector<NamedRule> parse() {
+    std::vector<NamedRule> rules;
     while (skip_space(true), at_ < text_.size()) {
       if (!is_name_start(text_[at_])) fail_at(at_, "a rule name is expected");
       const size_t begin = at_;
-      EbnfRule rule{take_name(), {}};
+      NamedRule rule{take_name(), {}};
       skip_space(false);
       if (!take_define()) fail_at(at_, fmt::format("\"::=\" is expected after the rule name \"{}\"", rule.name));
       if (names_.contains(rule.name)) fail_at(begin, fmt::format("the rule \"{}\" is defined twice", rule.name));
@@ -45,19 +31,11 @@ class EbnfParser {
     return rules;
   }
 
-  [[noreturn]] void fail_at(size_t at, const std::string& what) const {
-    size_t line = 1, column = 1;
-    for (size_t i = 0; i < at && i < text_.size(); ++i) {
-      column = text_[i] == '\n' ? 1 : column + 1;
-      line += text_[i] == '\n';
-    }
-    fail_invalid(fmt::format("invalid grammar at line {}, column {}: {}", line, column, what));
-  }
-
  private:
-  using Kind = EbnfNode::Kind;
+  using Kind = RuleNode::Kind;
   static constexpr int64_t kRepeatMax = 1'000'000'000;
 
+  [[noreturn]] void fail_at(size_t at, const std::string& what) const { source_.fail_at(at, what); }
   bool done() const { return at_ >= text_.size(); }
   bool peek(uint32_t c) const { return !done() && text_[at_] == c; }
   bool take(uint32_t c) { return peek(c) && (++at_, true); }
@@ -96,16 +74,16 @@ class EbnfParser {
     return is_rule;
   }
 
-  EbnfNode parse_choice(int32_t depth) {
+  RuleNode parse_choice(int32_t depth) {
     budget_.check_depth(depth);
-    EbnfNode choice{Kind::kChoice, "", {}, {}};
+    RuleNode choice{Kind::kChoice, "", {}, {}};
     choice.children.push_back(parse_sequence(depth));
     while (skip_space(true), take('|')) choice.children.push_back(parse_sequence(depth));
     return choice.children.size() == 1 ? std::move(choice.children[0]) : choice;
   }
 
-  EbnfNode parse_sequence(int32_t depth) {
-    EbnfNode sequence{Kind::kSequence, "", {}, {}};
+  RuleNode parse_sequence(int32_t depth) {
+    RuleNode sequence{Kind::kSequence, "", {}, {}};
     while (true) {
       skip_space(true);
       budget_.spend(1);
@@ -120,14 +98,14 @@ class EbnfParser {
     return sequence;
   }
 
-  EbnfNode parse_element(int32_t depth) {
+  RuleNode parse_element(int32_t depth) {
     const size_t begin = at_;
     if (take('"')) return parse_literal(begin);
     if (take('[')) return parse_class(begin);
     if (take('(')) {
       skip_space(true);
       if (peek('=') || peek('!')) fail_at(at_, "look-ahead cannot be enforced");
-      EbnfNode group = parse_choice(depth + 1);
+      RuleNode group = parse_choice(depth + 1);
       if (!take(')')) fail_at(at_, "')' is expected");
       return group;
     }
@@ -136,12 +114,12 @@ class EbnfParser {
       append_utf8(shown, text_[at_]);
       fail_at(at_, fmt::format("an element is expected, not {}", shown));
     }
-    EbnfNode rule{Kind::kRule, take_name(), {}, {}};
+    RuleNode rule{Kind::kRule, take_name(), {}, {}};
     rule.at = begin;
     return rule;
   }
 
-  EbnfNode parse_repeats(EbnfNode element) {
+  RuleNode parse_repeats(RuleNode element) {
     while (true) {
       int64_t min = 0, max = -1;
       if (take('?')) {
@@ -163,7 +141,7 @@ class EbnfParser {
       } else if (!take('*')) {
         return element;
       }
-      EbnfNode repeat{Kind::kRepeat, "", {}, {}, min, max};
+      RuleNode repeat{Kind::kRepeat, "", {}, {}, min, max};
       repeat.children.push_back(std::move(element));
       element = std::move(repeat);
       budget_.check_depth(++repeats_in_row_);
@@ -180,8 +158,8 @@ class EbnfParser {
     return value;
   }
 
-  EbnfNode parse_literal(size_t begin) {
-    EbnfNode literal{Kind::kLiteral, "", {}, {}};
+  RuleNode parse_literal(size_t begin) {
+    RuleNode literal{Kind::kLiteral, "", {}, {}};
     while (!take('"')) {
       if (done() || peek('\n')) fail_at(begin, "the string literal has no end");
       append_utf8(literal.text, peek('\\') ? take_escape(false) : text_[at_++]);
@@ -190,7 +168,7 @@ class EbnfParser {
     return literal;
   }
 
-  EbnfNode parse_class(size_t begin) {
+  RuleNode parse_class(size_t begin) {
     const bool negated = take('^');
     CharSet set;
     while (!take(']')) {
@@ -208,7 +186,7 @@ class EbnfParser {
     }
     set = normalized(std::move(set));
     repeats_in_row_ = 0;
-    return EbnfNode{Kind::kClass, "", negated ? complement(set) : set, {}};
+    return RuleNode{Kind::kClass, "", negated ? complement(set) : set, {}};
   }
 
   uint32_t take_class_char() { return peek('\\') ? take_escape(true) : text_[at_++]; }
@@ -244,94 +222,19 @@ class EbnfParser {
     return value;
   }
 
-  const std::vector<uint32_t> text_;
+  const GrammarSource& source_;
+  const std::vector<uint32_t>& text_;
   Budget& budget_;
   size_t at_ = 0;
   int32_t repeats_in_row_ = 0;
   std::map<std::string, size_t> names_;
 };
 
-class EbnfWriter {
- public:
-  EbnfWriter(GrammarBuilder& builder, const EbnfParser& parser) : builder_(builder), parser_(parser) {}
-
-  RuleId write(const std::vector<EbnfRule>& rules) {
-    for (const EbnfRule& rule : rules) ids_[rule.name] = builder_.declare_rule();
-    const auto root = ids_.find("root");
-    if (root == ids_.end()) parser_.fail_at(0, "there is no rule named \"root\"");
-    for (const EbnfRule& rule : rules) {
-      ByteNfa nfa(builder_.budget());
-      const int32_t start = nfa.add_state();
-      const int32_t end = add(nfa, rule.body, start);
-      builder_.define_rule(ids_[rule.name], nfa, start, end);
-    }
-    return root->second;
-  }
-
- private:
-  int32_t add(ByteNfa& nfa, const EbnfNode& node, int32_t from) {
-    builder_.budget().spend(1);
-    switch (node.kind) {
-      case EbnfNode::Kind::kLiteral:
-        return nfa.add_literal(from, node.text);
-      case EbnfNode::Kind::kClass:
-        return nfa.add_chars(from, node.set, Spelling::kRaw);
-      case EbnfNode::Kind::kRule: {
-        const auto rule = ids_.find(node.text);
-        if (rule == ids_.end()) parser_.fail_at(node.at, fmt::format("the rule \"{}\" is not defined", node.text));
-        const int32_t to = nfa.add_state();
-        nfa.add_call(from, rule->second, to);
-        return to;
-      }
-      case EbnfNode::Kind::kSequence:
-        for (const EbnfNode& child : node.children) from = add(nfa, child, from);
-        return from;
-      case EbnfNode::Kind::kChoice: {
-        const int32_t to = nfa.add_state();
-        for (const EbnfNode& child : node.children) nfa.add_epsilon(add(nfa, child, from), to);
-        return to;
-      }
-      case EbnfNode::Kind::kRepeat:
-        return add_repeat(nfa, node, from);
-    }
-    return from;
-  }
-
-  int32_t add_repeat(ByteNfa& nfa, const EbnfNode& node, int32_t from) {
-    const EbnfNode& child = node.children[0];
-    const auto step = [&](int32_t begin) {
-      const int32_t own = nfa.add_state();  // loops inside the element must not reach back into what is before it
-      nfa.add_epsilon(begin, own);
-      return add(nfa, child, own);
-    };
-    for (int64_t i = 0; i < node.min; ++i) from = step(from);
-    const int32_t to = nfa.add_state();
-    if (node.max < 0) {
-      const int32_t loop = nfa.add_state();
-      nfa.add_epsilon(from, loop);
-      nfa.add_epsilon(step(loop), loop);
-      nfa.add_epsilon(loop, to);
-      return to;
-    }
-    nfa.add_epsilon(from, to);
-    for (int64_t i = node.min; i < node.max; ++i) {
-      from = step(from);
-      nfa.add_epsilon(from, to);
-    }
-    return to;
-  }
-
-  GrammarBuilder& builder_;
-  const EbnfParser& parser_;
-  std::map<std::string, RuleId> ids_;
-};
-
 }  // namespace
 
 RuleId add_ebnf(GrammarBuilder& builder, std::string_view source) {
-  EbnfParser parser(source, builder.budget());
-  const std::vector<EbnfRule> rules = parser.parse();
-  return EbnfWriter(builder, parser).write(rules);
+  const GrammarSource text(source);
+  return write_rules(builder, text, EbnfParser(text, builder.budget()).parse(), "root");
 }
 
 }  // namespace seraph::grammar

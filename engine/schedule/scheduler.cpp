@@ -140,7 +140,8 @@ Progress Scheduler::take_token(Sequence& sequence, TokenId token) {
   const auto contains = [token](const std::vector<TokenId>& ids) {
     return std::find(ids.begin(), ids.end(), token) != ids.end();
   };
-  if (generated >= sampling.tokens_min) {
+  // Before tokens_min an end can only be drawn where a constraint leaves nothing else.
+  if (generated >= sampling.tokens_min || sequence.request->constraint != nullptr) {
     if (!sampling.ignore_eos && contains(limits_.eos_ids)) {
       progress.finish = FinishReason::kStop;
     } else if (contains(sampling.stop_token_ids)) {

@@ -69,6 +69,8 @@ SERVERS = [
     (["run", "--dtype", "float32"],
      ["client_tools_py.py", "client_tools_node.mjs", "client_responses_py.py", "client_langchain_py.py", "client_litellm_py.py",
       "client_aisdk_node.mjs", "client_recorded_py.py", "client_storm_py.py", "client_openapi_py.py"]),
+    (["run", "--dtype", "float32", "--max-model-len", "320", "--num-gpu-blocks-override", "20", "--max-num-seqs", "8"],
+     ["client_structured_py.py", "client_structured_node.mjs"]),
 ]
 
 

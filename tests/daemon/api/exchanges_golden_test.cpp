@@ -34,8 +34,7 @@ const std::set<std::string> kLater = {"use_beam_search",
 
 /// Refused or answered otherwise than recorded, on purpose.
 const std::set<std::string> kOtherwise = {
-    "plain/chat.so_list",                                          // a crash there
-    "plain/chat.so_grammar_lark", "plain/chat.so_grammar_lark_q",  // EBNF only
+    "plain/chat.so_list",  // a crash there
 };
 
 /// Choices that vLLM takes in /v1/responses and then does not honour: here they are refused.
