@@ -320,7 +320,7 @@ SERAPH_DEVICE RowStates attend(const PagedArrays<T, Kv>& paged, const Item& item
   for (int unit = 0; unit < kUnits; ++unit) {
     if (unit >= keys.num_units) continue;
     arrive(unit);
-    multiply_keys<kHeadDim, Kv>(q, stage(unit), scores + 2 * unit);
+    multiply_keys<kHeadDim, Kv>([&](int k) { return q[k]; }, stage(unit), scores + 2 * unit);
   }
   if constexpr (kIsFp8<Kv>) apply_scales(keys.key_scales, scores);
   const RowStates states = weigh(paged, item, keys, scores);

@@ -86,10 +86,9 @@ SERAPH_DEVICE void permute_query(Fragment<uint32_t, 4>& query) {
   }
 }
 
-/// scores += Q K^T for 16 keys: two tiles of 8.
-template <int kHeadDim, typename Kv, typename T>
-SERAPH_DEVICE void multiply_keys(const Fragment<uint32_t, 4>* query, const Shared<T>& keys,
-                                 Fragment<float, 4>* scores) {
+/// scores += Q K^T for 16 keys: two tiles of 8. `query(k)` is the operand of columns 16 k on.
+template <int kHeadDim, typename Kv, typename Query, typename T>
+SERAPH_DEVICE void multiply_keys(const Query& query, const Shared<T>& keys, Fragment<float, 4>* scores) {
   using Tile = KvTile<kHeadDim, Kv>;
   const int row = lane_id() / 16 * 8 + lane_id() % 8;
 #pragma unroll
@@ -98,13 +97,17 @@ SERAPH_DEVICE void multiply_keys(const Fragment<uint32_t, 4>* query, const Share
     load_matrix<4>(b, keys, Tile::at(row, piece + lane_id() / 8 % 2));
     if constexpr (kIsFp8<Kv>) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const uint32_t bytes = b[i];
-        mma<T>(scores[i / 2], query[piece + i % 2], widen_fragment<T>(bytes));
+      for (int i = 0; i < 2; ++i) {
+        const Fragment<uint32_t, 4> q = query(piece + i);
+        const uint32_t first = b[i];
+        const uint32_t second = b[i + 2];
+        mma<T>(scores[0], q, widen_fragment<T>(first));
+        mma<T>(scores[1], q, widen_fragment<T>(second));
       }
     } else {
-      mma<T>(scores[0], query[piece / 2], slice<2>(b, 0));
-      mma<T>(scores[1], query[piece / 2], slice<2>(b, 2));
+      const Fragment<uint32_t, 4> q = query(piece / 2);
+      mma<T>(scores[0], q, slice<2>(b, 0));
+      mma<T>(scores[1], q, slice<2>(b, 2));
     }
   }
   if constexpr (Tile::kPieces % 2 == 1) {
@@ -112,8 +115,9 @@ SERAPH_DEVICE void multiply_keys(const Fragment<uint32_t, 4>* query, const Share
     load_matrix<2>(b, keys, Tile::at(lane_id() % 16, Tile::kPieces - 1));
     const uint32_t first = b[0];
     const uint32_t second = b[1];
-    mma<T>(scores[0], query[Tile::kPieces - 1], widen_fragment<T>(first));
-    mma<T>(scores[1], query[Tile::kPieces - 1], widen_fragment<T>(second));
+    const Fragment<uint32_t, 4> q = query(Tile::kPieces - 1);
+    mma<T>(scores[0], q, widen_fragment<T>(first));
+    mma<T>(scores[1], q, widen_fragment<T>(second));
   }
 }
 

@@ -11,13 +11,18 @@ struct Prefill {
   static constexpr int kWarps = kHeadDim > 128 ? 4 : 8;
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kRows = 16 * kWarps;
-  static constexpr int kKeys = kHeadDim > 128 ? 32 : 64;
+  // The registers of large heads are full of results: their query rows stay in shared memory, beside fewer keys.
+  static constexpr bool kQueryStays = kHeadDim > 128;
+  static constexpr int kKeys = kQueryStays ? 16 : 64;
   static constexpr int kUnits = kKeys / 16;
   static constexpr int kRowElements = TileShape<kHeadDim>::kRowElements;
   static constexpr int kKvRowElements = KvTile<kHeadDim, Kv>::kRowElements;
   static constexpr int kKeyElements = kKeys * kKvRowElements;
   static constexpr int kRowTileElements = kRows * kRowElements;
-  static constexpr int kPoolElements = kRowTileElements > 2 * kKeyElements ? kRowTileElements : 2 * kKeyElements;
+  static constexpr int kKeysBegin = kQueryStays ? kRowTileElements : 0;
+  static constexpr int kKeysEnd = kKeysBegin + 2 * kKeyElements;
+  static constexpr int kPoolElements = kRowTileElements > kKeysEnd ? kRowTileElements : kKeysEnd;
+  static constexpr int kQueryFragments = kQueryStays ? 1 : kHeadDim / 16;
   static constexpr int kScaleElements = kIsFp8<Kv> ? 2 * kKeys : 0;  // bf16, of the tile's keys and values
 };
 
@@ -72,6 +77,15 @@ SERAPH_DEVICE int64_t row_at(const Item& item, const QueryRow& row, int64_t stri
   return (item.first_row + row.row) * stride + static_cast<int64_t>(row.head) * head_dim;
 }
 
+/// The operand of columns 16 k on of the warp's query rows. Collective.
+template <int kHeadDim, typename Kv, typename T>
+SERAPH_DEVICE Fragment<uint32_t, 4> query_operand(const Shared<T>& rows, int k) {
+  Fragment<uint32_t, 4> q;
+  load_matrix<4>(q, rows, TileShape<kHeadDim>::at(lane_id() % 16, k * 2 + lane_id() / 16));
+  if constexpr (kIsFp8<Kv>) permute_query(q);
+  return q;
+}
+
 /// Copies the warp's 16 query rows and loads them as A operands. Collective.
 template <int kHeadDim, typename T, typename Kv>
 SERAPH_DEVICE void load_query(const PagedArrays<T, Kv>& paged, const Item& item, const Shared<T>& pool,
@@ -88,10 +102,9 @@ SERAPH_DEVICE void load_query(const PagedArrays<T, Kv>& paged, const Item& item,
   commit_async();
   wait_async<0>();
   sync_warp();
+  if constexpr (!Prefill<kHeadDim, Kv>::kQueryStays) {
 #pragma unroll
-  for (int k = 0; k < kHeadDim / 16; ++k) {
-    load_matrix<4>(q[k], mine, TileShape<kHeadDim>::at(lane_id() % 16, k * 2 + lane_id() / 16));
-    if constexpr (kIsFp8<Kv>) permute_query(q[k]);
+    for (int k = 0; k < kHeadDim / 16; ++k) q[k] = query_operand<kHeadDim, Kv>(mine, k);
   }
 }
 
@@ -242,8 +255,16 @@ SERAPH_DEVICE void attend(const PagedArrays<T, Kv>& paged, const Item& item, con
                           const Shared<bf16_t>& scales, const Fragment<uint32_t, 4>* q, Softmax& softmax,
                           Fragment<float, 4>* sums) {
   using Shape = Prefill<kHeadDim, Kv>;
-  const Shared<T> keys = pool;
-  const Shared<T> values = pool + Shape::kKeyElements;
+  const Shared<T> keys = pool + Shape::kKeysBegin;
+  const Shared<T> values = keys + Shape::kKeyElements;
+  const Shared<T> rows = pool + warp_id() * 16 * Shape::kRowElements;
+  const auto query = [&](int k) {
+    if constexpr (Shape::kQueryStays) {
+      return query_operand<kHeadDim, Kv>(rows, k);
+    } else {
+      return q[k];
+    }
+  };
   const KeyRange range = warp_range(paged, item);
   const int32_t first_tile = item.first_key / Shape::kKeys * Shape::kKeys;
   copy_keys<kHeadDim>(paged, item, first_tile, false, keys, scales);
@@ -259,7 +280,7 @@ SERAPH_DEVICE void attend(const PagedArrays<T, Kv>& paged, const Item& item, con
       for (auto& part : scores) part.fill(0.0F);
 #pragma unroll
       for (int unit = 0; unit < Shape::kUnits; ++unit) {
-        multiply_keys<kHeadDim, Kv>(q, keys + unit * 16 * Shape::kKvRowElements, scores + 2 * unit);
+        multiply_keys<kHeadDim, Kv>(query, keys + unit * 16 * Shape::kKvRowElements, scores + 2 * unit);
       }
       if constexpr (kIsFp8<Kv>) apply_scales<Shape::kUnits>(scales, 1.0F, scores);
       weigh<kHeadDim>(paged, tile, softmax, scores, sums);
@@ -350,7 +371,7 @@ __global__ void __launch_bounds__(Prefill<kHeadDim, Kv>::kThreads, 1) prefill(Pa
   const int32_t num_items = first_items[paged.num_sequences];
   for (int32_t number = static_cast<int32_t>(blockIdx.x); number < num_items; number += gridDim.x) {
     const Item item = find_item<kHeadDim>(paged, first_items, number);
-    Fragment<uint32_t, 4> q[kHeadDim / 16];
+    Fragment<uint32_t, 4> q[Shape::kQueryFragments];
     load_query<kHeadDim>(paged, item, pool, q);
     Softmax softmax;
 #pragma unroll

@@ -7,7 +7,7 @@ namespace seraph::cuda {
 
 /// The fields mean what they mean in AttentionDecodeLaunch; rows are on 16 bytes, and there is no workspace.
 /// A work item is a tile of 128 query rows * heads of one KV head's group (64 for head_dim 256) against all keys that
-/// they see, in tiles of 64 (32) keys counted from token 0, with an online softmax in f32. Keys and values are read
+/// they see, in tiles of 64 (16) keys counted from token 0, with an online softmax in f32. Keys and values are read
 /// once per item, shared by the heads of the group. Tiles that no row of a warp sees are skipped.
 /// A row's result does not depend on other rows, on where its chunk begins or on the grid; it is not bit for bit that
 /// of attention_decode, whose sums are cut otherwise. Asynchronous, allocates nothing, safe in graph capture.

@@ -85,8 +85,8 @@ TEST(AttentionPrefill, meets_no_bank_conflict_and_skips_what_nobody_sees) {
     // Every byte of q, k and v is read from memory once here; the block table adds a little.
     EXPECT_LE(stats.global_bytes_read, 3 * 128 * 2 * head_dim * 2 + 4096) << head_dim;
     EXPECT_EQ(stats.global_bytes_written, 128 * 2 * head_dim * 2);
-    // Of the pairs of 16 rows and 64 (32) keys only those below the diagonal and on it are multiplied.
-    const int64_t keys = head_dim > 128 ? 32 : 64;
+    // Of the pairs of 16 rows and 64 (16) keys only those below the diagonal and on it are multiplied.
+    const int64_t keys = head_dim > 128 ? 16 : 64;
     int64_t pairs = 0;
     for (int64_t row = 0; row < 128; row += 16) pairs += (row + 15) / keys + 1;
     EXPECT_EQ(stats.mma_multiply_adds, pairs * 16 * keys * head_dim * 2 * 2) << head_dim;
