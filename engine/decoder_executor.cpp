@@ -12,6 +12,7 @@ DecoderExecutor::DecoderExecutor(Args args)
     : decoder_(*args.decoder),
       backend_(*args.backend),
       cache_(std::move(args.cache)),
+      kv_bytes_(cache_.storage.bytes()),
       sample_model_(std::move(args.sample_model)),
       builder_(args.rows_max, args.num_seqs_max, args.logit_rows_max, cache_.shape.block_tokens),
       states_(static_cast<size_t>(args.num_seqs_max)),

@@ -30,6 +30,7 @@ class DecoderExecutor final : public StepExecutor {
 
   int32_t steps_in_flight_max() const override { return 1; }
   void launch(const StepPlan& plan) override;
+  bool keep_kv(bool keep) override { return keep_storage(backend_, kv_bytes_, keep, cache_.storage); }
   StepResult collect() override;
 
  private:
@@ -39,6 +40,7 @@ class DecoderExecutor final : public StepExecutor {
   Decoder& decoder_;
   Backend& backend_;
   KvCache cache_;
+  const int64_t kv_bytes_;
   const SampleModel sample_model_;
   BatchBuilder builder_;
   std::vector<SampleState> states_;           // by sequence slot
