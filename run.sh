@@ -2,6 +2,7 @@
 # Installs what is missing, builds Release and starts `seraph run`. Arguments go to `seraph run`.
 #   ./run.sh [--build-only] [flags of seraph run]
 #   SERAPH_BUILD_DIR   build folder (default: build)      SERAPH_JOBS   compiler processes (default: all cores)
+#   SERAPH_CUDA   auto (for the GPUs of this machine, where nvcc is found), on (for all), sim (a simulated one), off
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=packaging/setup.sh

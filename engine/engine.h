@@ -15,6 +15,10 @@
 
 namespace seraph {
 
+struct CudaAccess;
+/// The GPUs of what the program is linked with; null: none.
+const CudaAccess* cuda_access();
+
 enum class LoadFormat { kAuto, kDummy };  // kDummy: random weights of the configured shape, for load tests
 
 /// What the option table decided. Zero or -1 means "choose": the chosen value is in EngineInfo.
@@ -24,7 +28,8 @@ struct EngineOptions {
   std::string runner = "auto";          // auto (the checkpoint decides) | generate | pooling
   std::string convert = "auto";         // auto | none | embed | classify: what a pooling model answers
   Json pooler;                          // null or an object: --pooler-config
-  std::string device = "auto";          // auto | cpu
+  std::string device = "auto";          // auto (a GPU where there is one) | cuda | cpu
+  const CudaAccess* cuda = nullptr;     // cuda_access() of what the program is linked with, or null
   std::string dtype = "auto";           // auto (the checkpoint's) | float32 | bfloat16 | float16
   std::string kv_cache_dtype = "auto";  // auto (the device's choice for dtype) | fp8 | fp8_e4m3
   LoadFormat load_format = LoadFormat::kAuto;
@@ -36,9 +41,11 @@ struct EngineOptions {
   int32_t max_num_batched_tokens = 0;  // token budget of one step
   int32_t block_tokens = 16;           // tokens per KV block
   bool enable_prefix_caching = true;
-  int64_t kv_cache_bytes = 0;          // 0: a share of free memory, at most what max_num_seqs can use
-  int32_t num_kv_blocks_override = 0;  // > 0: exactly so many blocks
-  int32_t threads = 0;                 // CPU backend; 0: the cores this process may run on
+  int64_t kv_cache_bytes = 0;           // 0: a share of free memory, at most what max_num_seqs can use
+  int32_t num_kv_blocks_override = 0;   // > 0: exactly so many blocks
+  double gpu_memory_utilization = 0.9;  // share of a GPU's memory that the process may take
+  bool enforce_eager = false;           // never record steps for replay
+  int32_t threads = 0;                  // CPU backend; 0: the cores this process may run on
   bool pin_threads = true;
   int32_t submit_ring_slots = 4096;  // waiting submissions and cancels before 429
   int32_t queued_requests_max = 0;   // admission limit on unfinished requests; 0: none
@@ -82,7 +89,6 @@ struct EngineStats {
   int64_t device_us = 0;         // time inside kernels, summed over steps
   int64_t host_us = 0;           // time of steps outside kernels, summed
   MonotonicUs last_step_us = 0;  // when the last step completed
-  int32_t sleep_level = 0;       // 0: awake
   bool failed = false;           // a sticky device error: the process must end
 };
 
@@ -104,14 +110,6 @@ class Engine {
   void cancel(RequestId id);
   /// Appends all published events in order. One on_events call may stand for many publishes.
   void drain_events(std::vector<Event>& out);
-
-  /// Until wake_up() nothing is computed: running requests give back their blocks and wait, new ones wait too; what the
-  /// prefix cache knows is forgotten and the KV cache's memory goes back to the system. The weights stay, whatever the
-  /// level (1 or more), which only stats() repeats. Any thread.
-  void sleep(int32_t level);
-  void wake_up();
-  /// Later requests find nothing of earlier ones in the prefix cache. Any thread.
-  void reset_prefix_cache();
 
   const EngineInfo& info() const;
   /// Any thread.

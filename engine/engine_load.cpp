@@ -15,20 +15,71 @@
 #include "engine/pooling_executor.h"
 #include "engine/pooling_head.h"
 #include "engine/text/tokenizer.h"
+#include "kernels/cuda_access.h"
 
 namespace seraph {
 namespace {
 
-Result<std::unique_ptr<Backend>> make_backend(const EngineOptions& options) {
-  if (options.device != "auto" && options.device != "cpu") {
-    return Error{ErrorCode::kUnsupported, "device \"" + options.device + "\" is not offered", "use auto or cpu",
-                 "device"};
-  }
+Result<std::unique_ptr<Backend>> make_cpu(const EngineOptions& options) {
   std::string error;
   std::unique_ptr<Backend> backend =
       make_cpu_backend({.threads = options.threads, .pin_threads = options.pin_threads}, error);
   if (backend == nullptr) return Error{ErrorCode::kUnsupported, error, "", "device"};
   return backend;
+}
+
+/// The GPU, or null and why not.
+std::unique_ptr<Backend> make_cuda(const EngineOptions& options, std::string& why_not) {
+  if (options.cuda == nullptr) {
+    why_not = "this seraph was built without CUDA";
+    return nullptr;
+  }
+  return options.cuda->make_backend({}, why_not);
+}
+
+/// Why `auto` does not even try a GPU; "" when it does. A simulated one serves tests: it must be asked for.
+std::string why_not_gpu(const EngineOptions& options) {
+  if (options.cuda == nullptr) return "this seraph was built without CUDA";
+  const CudaDevices devices = options.cuda->find_devices();
+  if (devices.count == 0) return devices.reason;
+  if (devices.simulated) return "the CUDA device of this seraph is simulated, use --device cuda to serve on it";
+  if (options.dtype == "float32")
+    return "a GPU computes in bfloat16 and float16, not in the float32 that was asked for";
+  return "";
+}
+
+Result<std::unique_ptr<Backend>> make_backend(const EngineOptions& options) {
+  if (options.device == "cpu") return make_cpu(options);
+  std::string why_not;
+  if (options.device == "cuda") {
+    std::unique_ptr<Backend> backend = make_cuda(options, why_not);
+    if (backend == nullptr) return Error{ErrorCode::kUnsupported, why_not, "use --device cpu or auto", "device"};
+    return backend;
+  }
+  if (options.device != "auto") {
+    return Error{ErrorCode::kUnsupported, "device \"" + options.device + "\" is not offered", "use auto, cuda or cpu",
+                 "device"};
+  }
+  why_not = why_not_gpu(options);
+  if (why_not.empty()) {
+    std::unique_ptr<Backend> backend = make_cuda(options, why_not);
+    if (backend != nullptr) return backend;
+  }
+  spdlog::info("device auto: cpu, because {}", why_not);
+  return make_cpu(options);
+}
+
+/// What the device computes in: `compute`, or the nearest where nobody asked for it.
+Result<DType> fit_dtype(const EngineOptions& options, const Backend& backend, DType compute) {
+  if (backend.computes_in(compute)) return compute;
+  const DType nearest = backend.computes_in(DType::kBf16) ? DType::kBf16 : DType::kF16;
+  if (options.dtype != "auto") {
+    return Error{ErrorCode::kUnsupported, backend.name() + " does not compute in " + dtype_name(compute),
+                 std::string("use --dtype ") + dtype_name(nearest) + " or --device cpu", "dtype"};
+  }
+  spdlog::info("dtype auto: {}, because {} does not compute in {}", dtype_name(nearest), backend.name(),
+               dtype_name(compute));
+  return nearest;
 }
 
 Status check_block_tokens(int32_t block_tokens) {
@@ -42,13 +93,16 @@ Result<KvCache> make_cache(const EngineOptions& options, const LoadedModel& mode
   const KvShape shape = model.decoder->kv_shape(options.block_tokens);
   const std::string unsupported = model.backend->supports(shape, model.decoder->spec().num_heads);
   if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, unsupported};
-  SERAPH_ASSIGN_OR_RETURN(const KvPlan plan, plan_kv({.block_bytes = model.backend->kv_block_bytes(shape),
-                                                      .block_tokens = options.block_tokens,
-                                                      .max_model_len = model.info.max_model_len,
-                                                      .max_num_seqs = model.info.max_num_seqs,
-                                                      .kv_cache_bytes = options.kv_cache_bytes,
-                                                      .num_blocks_override = options.num_kv_blocks_override,
-                                                      .memory_free_bytes = model.backend->memory_free_bytes()}));
+  SERAPH_ASSIGN_OR_RETURN(
+      const KvPlan plan,
+      plan_kv({.block_bytes = model.backend->kv_block_bytes(shape),
+               .block_tokens = options.block_tokens,
+               .max_model_len = model.info.max_model_len,
+               .max_num_seqs = model.info.max_num_seqs,
+               .kv_cache_bytes = options.kv_cache_bytes,
+               .num_blocks_override = options.num_kv_blocks_override,
+               .memory_free_bytes = model.backend->memory_free_bytes(),
+               .memory_budget_bytes = model.backend->memory_budget_bytes(options.gpu_memory_utilization)}));
   KvCache cache{.shape = shape, .num_blocks = plan.num_blocks, .storage = model.backend->allocate(plan.kv_bytes)};
   if (cache.storage.data() == nullptr) {
     return Error{ErrorCode::kOutOfMemory, "the system refused " + std::to_string(plan.kv_bytes) + " bytes of KV cache",
@@ -131,7 +185,9 @@ Result<std::unique_ptr<StepExecutor>> make_executor(const EngineOptions& options
       .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = plan.generation.eos_token_ids},
       .rows_max = model.info.max_num_batched_tokens,
       .num_seqs_max = model.info.max_num_seqs,
-      .logit_rows_max = plan.logit_rows_max}));
+      .logit_rows_max = plan.logit_rows_max,
+      .context_max = model.info.max_model_len,
+      .eager = options.enforce_eager}));
 }
 
 std::string model_type_of(const Checkpoint& checkpoint, const DecoderSpec& spec) {
@@ -189,18 +245,23 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(const LoadPlan plan, plan_load(options, model));
   SERAPH_ASSIGN_OR_RETURN(model.backend, make_backend(options));
   info.device = model.backend->name();
+  SERAPH_ASSIGN_OR_RETURN(const DType compute, fit_dtype(options, *model.backend, plan.compute));
+  info.dtype = dtype_name(compute);
   const bool pools = plan.pooling.info.pools();
   SERAPH_ASSIGN_OR_RETURN(model.decoder,
                           Decoder::load({.checkpoint = model.checkpoint.get(),
                                          .spec = plan.spec,
                                          .backend = model.backend.get(),
-                                         .compute = plan.compute,
+                                         .compute = compute,
                                          .kv = plan.kv,
                                          .dummy_weights = dummy,
                                          .seed = options.seed,
                                          .rows_max = plan.step.max_num_batched_tokens,
                                          .logit_rows_max = plan.logit_rows_max,
-                                         .output = pools ? DecoderOutput::kHidden : DecoderOutput::kLogits}));
+                                         .output = pools ? DecoderOutput::kHidden : DecoderOutput::kLogits,
+                                         .sequences_max = plan.step.max_num_seqs,
+                                         .context_max = info.max_model_len,
+                                         .block_tokens = options.block_tokens}));
   info.num_parameters = model.decoder->num_parameters();
   info.weight_bytes = model.decoder->weight_bytes();
   info.activation_bytes = model.decoder->activation_bytes();

@@ -1,5 +1,6 @@
 #include "engine/engine_loop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -20,7 +21,6 @@ EngineLoop::EngineLoop(Args args)
       submissions_(*args.submissions),
       events_(*args.events),
       shared_(*args.stats),
-      control_(args.control),
       wake_(std::move(args.wake)),
       events_per_step_max_(args.limits.num_seqs_max),
       scheduler_(with_executor(args.limits, *args.executor), BlockHasher::random_secret()) {
@@ -34,12 +34,11 @@ EngineLoop::EngineLoop(Args args)
 bool EngineLoop::run_round() {
   if (!events_.has_room_for_round()) return false;
   const MonotonicUs begin = now_us();
-  bool worked = obey_control();
-  worked |= take_submissions();
+  bool worked = take_submissions();
   if (!device_error_.empty()) {
     worked |= scheduler_.num_open() > 0;
     fail_open_requests();
-  } else if (!asleep_ && !wants_sleep()) {
+  } else {
     worked |= step(begin);
   }
   wake_reader();
@@ -50,37 +49,6 @@ bool EngineLoop::run_round() {
     store_stats();
   }
   return worked;
-}
-
-bool EngineLoop::wants_sleep() const {
-  return control_ != nullptr && control_->sleep_level.load(std::memory_order_acquire) > 0;
-}
-
-bool EngineLoop::obey_control() {
-  if (control_ == nullptr || !device_error_.empty()) return false;
-  const bool sleep = wants_sleep();
-  const uint64_t resets = control_->prefix_resets.load(std::memory_order_acquire);
-  if (sleep == asleep_ && resets == prefix_resets_) return false;
-  if (sleep != asleep_ && scheduler_.num_steps_in_flight() > 0) {
-    collect();  // one step a round: that is what the event ring has room for
-    return true;
-  }
-  if (resets != prefix_resets_) scheduler_.forget_prefixes();
-  prefix_resets_ = resets;
-  if (sleep && !asleep_) {
-    fall_asleep();
-  } else if (!sleep && asleep_ && !executor_.keep_kv(true)) {
-    device_error_ = "the memory of the KV cache, given back for sleeping, is not to be had again";
-  }
-  asleep_ = sleep;
-  return true;
-}
-
-/// What ran waits and is computed again after waking: its draws depend on seed and position only.
-void EngineLoop::fall_asleep() {
-  scheduler_.preempt_all();
-  scheduler_.forget_prefixes();
-  executor_.keep_kv(false);
 }
 
 bool EngineLoop::take_submissions() {
@@ -107,7 +75,8 @@ bool EngineLoop::step(MonotonicUs round_begin) {
   }
   if (scheduler_.num_steps_in_flight() == 0) return false;
   if (plan.empty() || scheduler_.num_steps_in_flight() == executor_.steps_in_flight_max()) collect();
-  stats_.host_us += now_us() - round_begin - (stats_.device_us - device_us_before);
+  // With two steps in flight a round may collect more device time than it lasted.
+  stats_.host_us += std::max<int64_t>(0, now_us() - round_begin - (stats_.device_us - device_us_before));
   return true;
 }
 

@@ -6,8 +6,7 @@
 namespace seraph {
 namespace {
 
-constexpr int64_t kBlocksMax = 1 << 26;     // slots stay below 2^31 with blocks of up to 32 tokens
-constexpr double kShareOfFreeMemory = 0.4;  // when nobody says how much: leave room for the system's page cache
+constexpr int64_t kBlocksMax = 1 << 26;  // slots stay below 2^31 with blocks of up to 32 tokens
 
 std::string mib(int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -25,9 +24,9 @@ Result<KvPlan> plan_kv(const KvPlanInput& input) {
     blocks = input.kv_cache_bytes / input.block_bytes;
     source = "the given KV cache of " + mib(input.kv_cache_bytes);
   } else {
-    const auto share = static_cast<int64_t>(static_cast<double>(input.memory_free_bytes) * kShareOfFreeMemory);
-    blocks = std::min(useful, share / input.block_bytes);
-    source = "a KV cache of " + mib(share) + " (40 % of the free memory)";
+    blocks = std::min(useful, input.memory_budget_bytes / input.block_bytes);
+    source = "a KV cache of " + mib(input.memory_budget_bytes) + " (what " + mib(input.memory_free_bytes) +
+             " of free memory leave for it)";
   }
   blocks = std::min(blocks, std::min<int64_t>(kBlocksMax, INT32_MAX / input.block_tokens));
   if (blocks < blocks_per_seq) {

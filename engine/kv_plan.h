@@ -15,6 +15,7 @@ struct KvPlanInput {
   int64_t kv_cache_bytes = 0;       // option; 0: choose
   int32_t num_blocks_override = 0;  // option; > 0: exactly so many
   int64_t memory_free_bytes = 0;    // after the weights are loaded
+  int64_t memory_budget_bytes = 0;  // what may be chosen of it
 };
 
 struct KvPlan {
@@ -22,8 +23,8 @@ struct KvPlan {
   int64_t kv_bytes = 0;
 };
 
-/// Chosen size: what max_num_seqs sequences of full length could use, at most 40 % of the free memory, at least one
-/// sequence of full length. kOutOfMemory when one full-length sequence does not fit; the remedy names a
+/// Chosen size: what max_num_seqs sequences of full length could use, at most the budget, at least one sequence of
+/// full length. kOutOfMemory when one full-length sequence does not fit; the remedy names a
 /// max_model_len that would.
 Result<KvPlan> plan_kv(const KvPlanInput& input);
 

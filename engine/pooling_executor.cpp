@@ -11,7 +11,6 @@ PoolingExecutor::PoolingExecutor(Args args)
     : decoder_(*args.decoder),
       backend_(*args.backend),
       cache_(std::move(args.cache)),
-      kv_bytes_(cache_.storage.bytes()),
       head_(std::move(args.head)),
       hidden_(static_cast<size_t>(decoder_.spec().hidden)),
       width_(static_cast<size_t>(head_.width(decoder_.spec().hidden))),
@@ -48,7 +47,10 @@ void PoolingExecutor::finish(const PlannedSequence& entry) {
 void PoolingExecutor::launch(const StepPlan& plan) {
   const Batch batch = builder_.build(plan);
   const MonotonicUs begin = now_us();
-  const Tensor hidden = decoder_.forward(batch, cache_);
+  Tensor hidden = decoder_.forward(batch, cache_);
+  host_rows_.resize(static_cast<size_t>(hidden.rows * hidden.stride * dtype_bytes(hidden.dtype)));
+  backend_.download(host_rows_.data(), hidden.data, static_cast<int64_t>(host_rows_.size()));
+  hidden.data = host_rows_.data();
   status_ = backend_.synchronize();
   device_us_ = now_us() - begin;
   pooled_.clear();

@@ -27,7 +27,6 @@ class PoolingExecutor final : public StepExecutor {
 
   int32_t steps_in_flight_max() const override { return 1; }
   void launch(const StepPlan& plan) override;
-  bool keep_kv(bool keep) override { return keep_storage(backend_, kv_bytes_, keep, cache_.storage); }
   StepResult collect() override;
 
  private:
@@ -37,13 +36,13 @@ class PoolingExecutor final : public StepExecutor {
   Decoder& decoder_;
   Backend& backend_;
   KvCache cache_;
-  const int64_t kv_bytes_;
   const PoolingHead head_;
   const size_t hidden_;
   const size_t width_;
   BatchBuilder builder_;
   std::vector<std::vector<float>> sums_;  // by sequence slot: of the rows seen so far; allocated when first used
   std::vector<float> row_;                // scratch [hidden]
+  std::vector<char> host_rows_;           // hidden states of the step, as the device has them
   std::vector<float> pooled_;             // of this step's finished prompts: [count, width]
   int64_t device_us_ = 0;
   DeviceStatus status_;

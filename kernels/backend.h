@@ -9,7 +9,7 @@
 // device has streams, allocate nothing after plan_scratch(), and report device faults once, from
 // synchronize(). Shapes and dtypes are the caller's promise (checked, a breach ends the process); what
 // the device cannot run at all is refused at load time by supports() and pack().
-// Includes the standard library only.
+// Includes the standard library and device_queue.h.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,8 @@
 #include <span>
 #include <string>
 #include <utility>
+
+#include "kernels/device_queue.h"
 
 namespace seraph {
 
@@ -129,8 +131,19 @@ struct SwapKvArgs {
   bool to_host = true;
 };
 
+/// The largest step.
+struct ScratchPlan {
+  int64_t rows_max = 0;
+  int64_t cols_max = 0;  // of any operand
+  int64_t logit_rows_max = 0;
+  int64_t sequences_max = 0;
+  int64_t context_max = 0;  // tokens of a sequence
+  KvShape kv = {};
+  int32_t num_heads = 0;
+};
+
 struct EmbedArgs {
-  std::span<const int32_t> ids;   // [T] host; 0 <= id < table.rows()
+  std::span<const int32_t> ids;   // [T] host; 0 <= id < table.rows(), or -1 - r: what row r of the last sample() drew
   const Weight* table = nullptr;  // [V, H]
   Tensor out;                     // [T, H] residual dtype
 };
@@ -174,7 +187,7 @@ struct LoraPart {
 struct LinearArgs {
   Tensor x;                        // [T, K] input dtype
   const Weight* weight = nullptr;  // [N, K]
-  const float* bias = nullptr;     // [N] device or null, added before the epilogue (gate_up: gate, then up)
+  const float* bias = nullptr;     // of pack_bias(), or null; added before the epilogue
   enum class Epilogue : uint8_t {
     kStore,       // out [T, N]  = x W^T + b
     kAccumulate,  // out [T, N] += x W^T + b          (the residual add)
@@ -218,9 +231,10 @@ struct AttentionArgs {
   int32_t window = 0;                  // > 0: a query at position p sees keys p' with p - window < p' <= p
   std::span<const int32_t> row_begin;  // [S + 1] host: rows of sequence s are row_begin[s] .. row_begin[s+1]
   std::span<const int32_t>
-      context_tokens;  // [S] host: tokens in the cache including this step's; the rows are the last ones
+      context_tokens;  // [S] host: tokens in the cache including this step's; the rows are the last; 0: leave them out
   std::span<const int32_t> block_tables;  // [S, blocks_stride] host
   int32_t blocks_stride = 0;
+  bool generated = false;  // few rows of each sequence, behind its prompt: a device may cut them otherwise than prompts
   /// [T] host, or empty: all rows are in a line. Which row of its own sequence a row follows, counted from the
   /// sequence's first; -1: it follows the context before the rows. Parents come before their children. A row sees that
   /// context, its ancestors and itself, and its position is the number of tokens it sees less one: its result has the
@@ -277,23 +291,20 @@ struct SampleArgs {
   std::span<SampleResult> results;  // [rows.size()] host
 };
 
-/// The device's verdict on everything since the last call. A false `ok` is sticky: end the process.
-struct DeviceStatus {
-  bool ok = true;
-  std::string message = {};
-};
-
-class Backend {
+class Backend : public DeviceQueue {
  public:
-  virtual ~Backend() = default;
-
   /// "cpu (AVX-512 with BF16, 2 threads)".
   virtual std::string name() const = 0;
+  /// Whether models can be computed in this dtype.
+  virtual bool computes_in(DType compute) const = 0;
   virtual ActivationTypes activation_types(DType compute) const = 0;
   /// "" when attention can run this shape, else one sentence that names what it cannot.
   virtual std::string supports(const KvShape& shape, int32_t num_heads) const = 0;
   /// Bytes free for weights, cache and activations.
   virtual int64_t memory_free_bytes() const = 0;
+  /// What is left when the process takes at most this share of the device's memory; a device that is also the host's
+  /// memory leaves more of it alone.
+  virtual int64_t memory_budget_bytes(double share) const = 0;
 
   /// Memory is 64-byte aligned and zeroed. An empty Buffer when there is none left.
   virtual Buffer allocate(int64_t bytes) = 0;
@@ -304,11 +315,13 @@ class Backend {
   virtual std::unique_ptr<LoraBank> make_lora_bank(const LoraBankArgs& /*args*/) { return nullptr; }
   /// Fills a slot with one part for each of part_rows; no parts: empties it. Returns when the host may forget them.
   virtual void write_lora(LoraBank& /*bank*/, int32_t /*slot*/, std::span<const LoraPart> /*parts*/) {}
+  /// The bias of a weight, in the order of its outputs. Empty when memory ran out.
+  virtual Buffer pack_bias(std::span<const float> values, bool gate_up) = 0;
   /// Random weights of that shape, uniform in (-scale, scale), the same for the same seed.
   virtual std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale,
                                               uint64_t seed) = 0;
-  /// Reserves what the operations below need for up to `rows_max` rows of up to `cols_max` columns.
-  virtual void plan_scratch(int64_t rows_max, int64_t cols_max) = 0;
+  /// Reserves what the operations below need. False when memory ran out.
+  virtual bool plan_scratch(const ScratchPlan& plan) = 0;
 
   virtual void embed(const EmbedArgs& args) = 0;
   virtual void rms_norm(const RmsNormArgs& args) = 0;
@@ -333,8 +346,6 @@ class Backend {
   virtual Buffer allocate_host(int64_t /*bytes*/) { return {}; }
   /// In order with the operations before and after. REQUIRES: `host` from this device's allocate_host().
   virtual void swap_kv_blocks(const SwapKvArgs& /*args*/) {}
-  /// Waits for everything issued and reports faults.
-  virtual DeviceStatus synchronize() = 0;
 };
 
 struct CpuBackendOptions {

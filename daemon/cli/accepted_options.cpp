@@ -22,7 +22,7 @@ constexpr OptionRow taken(const char* name, OptionType type, const char* help, c
 }
 
 constexpr const char* kCode = "nothing from a model folder is ever executed";
-constexpr const char* kNoGraphs = "steps are not recorded as CUDA graphs that could be switched off";
+constexpr const char* kAnyGraph = "every size of step is recorded when it comes for the first time";
 constexpr const char* kOneDevice = "one device computes";
 constexpr const char* kOneProcess = "one process serves and computes";
 constexpr const char* kPlan = "the scheduler plans every step by its token budget";
@@ -45,10 +45,6 @@ constexpr const char* kPrompt = "prompts are always rendered on the worker pool"
 constexpr OptionRow kAccepted[] = {
     taken("trust-remote-code", T::kBool, "Allow Python code from the model folder.", kCode, "", "TRUST_REMOTE_CODE",
           "false", "true"),
-    taken("enforce-eager", T::kBool, "Never record CUDA graphs.", kNoGraphs, "", "ENFORCE_EAGER", "false"),
-    taken("gpu-memory-utilization", T::kFloat, "Share of the card's memory to use.",
-          "--kv-cache-memory sizes the cache of the CPU backend", "device-memory-utilization", "GPU_MEMORY_UTILIZATION",
-          "0.9"),
     taken("use-lookahead", T::kBool, "Lookahead parallel decoding: the same text, faster.",
           "lookahead is not in this build yet; answers are the same without it", "", "USE_LOOKAHEAD", "false"),
     taken("num-speculative-tokens", T::kInt, "Tokens that lookahead tries in a step.",
@@ -69,7 +65,7 @@ constexpr OptionRow kAccepted[] = {
     taken("num-lookahead-slots", T::kInt, "Slots kept for speculation.", kSpec),
     taken("scheduler-delay-factor", T::kFloat, "Waiting before prompts are scheduled.", kPlan),
     taken("guided-decoding-backend", T::kString, "Grammar library.", kGrammar),
-    taken("max-seq-len-to-capture", T::kInt, "Longest context in CUDA graphs.", kNoGraphs),
+    taken("max-seq-len-to-capture", T::kInt, "Longest context in CUDA graphs.", kAnyGraph),
     taken("worker-use-ray", T::kBool, "Run workers with Ray.", kOneProcess),
     taken("engine-use-ray", T::kBool, "Run the engine with Ray.", kOneProcess),
     taken("disable-frontend-multiprocessing", T::kBool, "Front end and engine in one process.", kOneProcess),
@@ -303,7 +299,7 @@ constexpr OptionRow kAccepted[] = {
     taken("kv-cache-metrics", T::kBool, "Metrics of cache block life times.", kMetrics),
     taken("kv-cache-metrics-sample", T::kFloat, "Share of blocks sampled for that.", kMetrics),
     taken("custom-histogram-buckets", T::kString, "JSON, other histogram limits.", kMetrics),
-    taken("cudagraph-metrics", T::kBool, "Metrics of CUDA graph use.", kNoGraphs),
+    taken("cudagraph-metrics", T::kBool, "Metrics of CUDA graph use.", kAnyGraph),
     taken("enable-layerwise-nvtx-tracing", T::kBool, "Profiler marks by layer.", kTrace),
     taken("enable-mfu-metrics", T::kBool, "Metrics of floating point use.", kMetrics),
     taken("enable-logging-iteration-details", T::kBool, "Log every step.", kMetrics),
@@ -322,8 +318,8 @@ constexpr OptionRow kAccepted[] = {
     taken("async-scheduling", T::kBool, "Plan the next step while one runs; on where possible.",
           "the next step is always planned while one runs"),
     taken("stream-interval", T::kInt, "Tokens in a streamed piece.", "every token is streamed when it is drawn"),
-    taken("cudagraph-capture-sizes", T::kList, "Batch sizes to record as CUDA graphs.", kNoGraphs),
-    taken("max-cudagraph-capture-size", T::kInt, "Largest such batch.", kNoGraphs),
+    taken("cudagraph-capture-sizes", T::kList, "Batch sizes to record as CUDA graphs.", kAnyGraph),
+    taken("max-cudagraph-capture-size", T::kInt, "Largest such batch.", kAnyGraph),
     taken("ir-op-priority", T::kString, "JSON, which implementation of an operation is preferred.", kKernels),
     taken("enable-flashinfer-autotune", T::kBool, "Tune FlashInfer at start.", kKernels),
     taken("moe-backend", T::kString, "Expert kernels.", kKernels),

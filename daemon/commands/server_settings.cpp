@@ -89,6 +89,7 @@ EngineOptions engine_options(const Settings& settings, const std::string& model_
   EngineOptions options;
   options.model_dir = model_dir;
   options.device = settings.text("device");
+  options.cuda = cuda_access();
   const std::string& dtype = settings.text("dtype");
   options.dtype = dtype == "half" ? "float16" : dtype == "float" ? "float32" : dtype;
   options.kv_cache_dtype = settings.text("kv-cache-dtype");
@@ -103,6 +104,8 @@ EngineOptions engine_options(const Settings& settings, const std::string& model_
   options.enable_prefix_caching = settings.flag("enable-prefix-caching");
   options.kv_cache_bytes = settings.number("kv-cache-memory");
   options.num_kv_blocks_override = static_cast<int32_t>(settings.number("num-gpu-blocks-override"));
+  options.gpu_memory_utilization = settings.real("gpu-memory-utilization");
+  options.enforce_eager = settings.flag("enforce-eager");
   options.threads = static_cast<int32_t>(settings.number("threads"));
   options.pin_threads = settings.flag("pin-threads");
   options.submit_ring_slots = static_cast<int32_t>(settings.number("submit-ring-slots"));
@@ -267,8 +270,6 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   const std::string& redaction = settings.text("log-redaction");
   options.log_text_bytes_max = redaction == "none" ? settings.number("max-log-len") : 0;
   options.log_peers = redaction != "peers";
-  options.dev_mode = settings.flag("server-dev-mode");
-  options.enable_sleep_mode = settings.flag("enable-sleep-mode");
   options.enable_server_load = settings.flag("enable-server-load-tracking");
   return options;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include "engine/base/check.h"
 #include "engine/model/rope.h"
@@ -43,13 +45,17 @@ class PlainDecoder final : public Decoder {
   int64_t weight_bytes() const override { return weights_.bytes; }
   int64_t activation_bytes() const override { return activation_bytes_; }
   int64_t num_parameters() const override { return weights_.num_parameters; }
-  Tensor forward(const Batch& batch, KvCache& cache) override;
+  bool stage(const Batch& batch, const SampleArgs* draws) override;
+  Tensor run(const Batch& batch, KvCache& cache) override;
+  Tensor logits(int64_t count) const override { return rows(kLogits, count); }
 
  private:
-  Status allocate_activations();
+  Status allocate_activations(const LoadArgs& args);
   Status allocate(Buffer& buffer, Tensor& tensor, int64_t rows, int64_t cols, DType dtype);
   void write_kv(const LayerWeights& layer, int32_t index, const Batch& batch, KvCache& cache);
   void attend(int32_t index, const Batch& batch, const KvCache& cache);
+  void attend_some(int32_t index, const Batch& batch, const KvCache& cache, std::span<const int32_t> context_tokens,
+                   bool generated);
   void finish_layer(const LayerWeights& layer, const Tensor& attended, const Tensor& x);
   void keep_logit_rows(const Batch& batch);
 
@@ -69,6 +75,7 @@ class PlainDecoder final : public Decoder {
 
   // Rows are the tokens of the batch; the tensors have room for rows_max_ (those of logits: logit_rows_max_).
   enum Activation { kX, kNormed, kQkv, kAttended, kInner, kCosSin, kLastX, kLastAttended, kLogits, kNumActivations };
+  std::vector<float> cos_sin_;  // on its way to kCosSin
   Buffer buffers_[kNumActivations];
   Tensor tensors_[kNumActivations];
 
@@ -76,18 +83,20 @@ class PlainDecoder final : public Decoder {
 };
 
 Status PlainDecoder::allocate(Buffer& buffer, Tensor& tensor, int64_t rows, int64_t cols, DType dtype) {
-  const int64_t bytes = rows * cols * dtype_bytes(dtype);
+  constexpr int64_t kGroup = 8;  // columns are read in groups of so many: rows end on whole ones, filled up with zeros
+  const int64_t stride = (cols + kGroup - 1) / kGroup * kGroup;
+  const int64_t bytes = rows * stride * dtype_bytes(dtype);
   if (bytes > 0) buffer = backend_.allocate(bytes);
   if (bytes > 0 && buffer.data() == nullptr) {
     return Error{ErrorCode::kOutOfMemory, fmt::format("no memory for {} MiB of activations", bytes >> 20),
                  "lower --max-num-batched-tokens"};
   }
-  tensor = Tensor{.data = buffer.data(), .dtype = dtype, .rows = rows, .cols = cols, .stride = cols};
+  tensor = Tensor{.data = buffer.data(), .dtype = dtype, .rows = rows, .cols = cols, .stride = stride};
   activation_bytes_ += bytes;
   return {};
 }
 
-Status PlainDecoder::allocate_activations() {
+Status PlainDecoder::allocate_activations(const LoadArgs& args) {
   struct Shape {
     Activation which;
     int64_t rows, cols;
@@ -110,7 +119,18 @@ Status PlainDecoder::allocate_activations() {
     SERAPH_RETURN_IF_ERROR(allocate(buffers_[s.which], tensors_[s.which], s.rows, s.cols, s.dtype));
   }
   const int64_t inner = int64_t{2} * spec_.intermediate;
-  backend_.plan_scratch(all, std::max({qkv_cols(), inner, int64_t{spec_.hidden}, int64_t{spec_.vocab_size}}));
+  const ScratchPlan plan = {
+      .rows_max = all,
+      .cols_max = std::max({qkv_cols(), inner, int64_t{spec_.hidden}, int64_t{spec_.vocab_size}}),
+      .logit_rows_max = output_ == DecoderOutput::kLogits ? last : 0,
+      .sequences_max = args.sequences_max > 0 ? args.sequences_max : last,
+      .context_max = args.context_max > 0 ? args.context_max : spec_.max_positions,
+      .kv = kv_shape(args.block_tokens),
+      .num_heads = spec_.num_heads,
+  };
+  if (!backend_.plan_scratch(plan)) {
+    return Error{ErrorCode::kOutOfMemory, "no memory for the workspaces of a step", "lower --max-num-seqs"};
+  }
   return {};
 }
 
@@ -120,7 +140,7 @@ Status PlainDecoder::load(const LoadArgs& args) {
                  "use another model or device"};
   }
   SERAPH_ASSIGN_OR_RETURN(weights_, load_weights(args));
-  return allocate_activations();
+  return allocate_activations(args);
 }
 
 /// Norm, q, k, v and their rotation; k and v go to the cache, q stays in kQkv.
@@ -146,7 +166,20 @@ void PlainDecoder::write_kv(const LayerWeights& layer, int32_t index, const Batc
                              .layer = index});
 }
 
+/// Prompts and what was generated after them are cut otherwise by some devices, and apart: then a sequence's bits do
+/// not depend on what else is in the step.
 void PlainDecoder::attend(int32_t index, const Batch& batch, const KvCache& cache) {
+  const auto num_sequences = static_cast<int32_t>(batch.context_tokens.size());
+  if (batch.num_generated == 0 || batch.num_generated == num_sequences) {
+    attend_some(index, batch, cache, batch.context_tokens, batch.num_generated > 0);
+    return;
+  }
+  attend_some(index, batch, cache, batch.prompt_context, false);
+  attend_some(index, batch, cache, batch.generated_context, true);
+}
+
+void PlainDecoder::attend_some(int32_t index, const Batch& batch, const KvCache& cache,
+                               std::span<const int32_t> context_tokens, bool generated) {
   const auto count = static_cast<int64_t>(batch.token_ids.size());
   backend_.attention({.q = rows(kQkv, count).columns(0, q_cols()),
                       .out = rows(kAttended, count),
@@ -156,9 +189,10 @@ void PlainDecoder::attend(int32_t index, const Batch& batch, const KvCache& cach
                       .scale = 1.0F / std::sqrt(static_cast<float>(spec_.head_dim)),
                       .window = spec_.window[static_cast<size_t>(index)],
                       .row_begin = batch.row_begin,
-                      .context_tokens = batch.context_tokens,
+                      .context_tokens = context_tokens,
                       .block_tables = batch.block_tables,
-                      .blocks_stride = batch.blocks_stride});
+                      .blocks_stride = batch.blocks_stride,
+                      .generated = generated});
 }
 
 /// o_proj and the MLP, added to the residual rows `x` (the rows that `attended` belongs to).
@@ -194,12 +228,23 @@ void PlainDecoder::keep_logit_rows(const Batch& batch) {
   backend_.gather_rows(rows(kAttended, count), batch.logit_rows, rows(kLastAttended, num_logits));
 }
 
-Tensor PlainDecoder::forward(const Batch& batch, KvCache& cache) {
+bool PlainDecoder::stage(const Batch& batch, const SampleArgs* draws) {
+  const std::span<const int32_t> lists[] = {batch.token_ids,      batch.slots,          batch.row_begin,
+                                            batch.context_tokens, batch.prompt_context, batch.generated_context,
+                                            batch.block_tables,   batch.logit_rows};
+  const bool together = backend_.stage(lists, draws);
+  const size_t count = batch.token_ids.size();
+  SERAPH_CHECK(count >= 1 && count <= static_cast<size_t>(rows_max_), "the batch builder keeps to the token budget");
+  cos_sin_.resize(count * static_cast<size_t>(spec_.rope.rotary_dim));
+  rope_.gather(batch, cos_sin_.data());
+  backend_.upload(buffers_[kCosSin].data(), cos_sin_.data(), static_cast<int64_t>(cos_sin_.size() * sizeof(float)));
+  return together;
+}
+
+Tensor PlainDecoder::run(const Batch& batch, KvCache& cache) {
   const auto count = static_cast<int64_t>(batch.token_ids.size());
   const auto num_logits = static_cast<int64_t>(batch.logit_rows.size());
-  SERAPH_CHECK(count >= 1 && count <= rows_max_, "the batch builder keeps to the token budget");
   SERAPH_CHECK(num_logits <= logit_rows_max_, "the batch builder keeps to the limit on logits");
-  rope_.gather(batch, static_cast<float*>(buffers_[kCosSin].data()));
   backend_.embed({.ids = batch.token_ids, .table = weights_.embed.get(), .out = rows(kX, count)});
 
   const int32_t last = spec_.num_layers - 1;
@@ -212,8 +257,8 @@ Tensor PlainDecoder::forward(const Batch& batch, KvCache& cache) {
   write_kv(weights_.layers.back(), last, batch, cache);
   const bool wants_logits = output_ == DecoderOutput::kLogits;
   const Tensor normed = rows(kNormed, num_logits);
-  const Tensor logits = rows(kLogits, wants_logits ? num_logits : 0);
-  if (num_logits == 0) return wants_logits ? logits : normed;
+  const Tensor out = wants_logits ? logits(num_logits) : normed;
+  if (num_logits == 0) return out;
   attend(last, batch, cache);
   keep_logit_rows(batch);
   const Tensor x = rows(kLastX, num_logits);
@@ -221,9 +266,9 @@ Tensor PlainDecoder::forward(const Batch& batch, KvCache& cache) {
 
   backend_.rms_norm(
       {.x = x, .weight = floats(weights_.final_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});
-  if (!wants_logits) return normed;
-  backend_.linear({.x = normed, .weight = weights_.head_or_embed(), .out = logits});
-  return logits;
+  if (!wants_logits) return out;
+  backend_.linear({.x = normed, .weight = weights_.head_or_embed(), .out = out});
+  return out;
 }
 
 }  // namespace

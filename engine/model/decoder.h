@@ -37,6 +37,9 @@ class Decoder {
     int32_t rows_max = 0;        // T of the largest batch: activations are allocated once, at load
     int32_t logit_rows_max = 0;  // L of the largest batch
     DecoderOutput output = DecoderOutput::kLogits;
+    int32_t sequences_max = 0;  // S of the largest batch; 0: logit_rows_max
+    int32_t context_max = 0;    // tokens of the longest sequence; 0: the spec's
+    int32_t block_tokens = 16;  // tokens per KV block
   };
   static Result<std::unique_ptr<Decoder>> load(const LoadArgs& args);
   virtual ~Decoder() = default;
@@ -46,9 +49,20 @@ class Decoder {
   virtual int64_t weight_bytes() const = 0;
   virtual int64_t activation_bytes() const = 0;
   virtual int64_t num_parameters() const = 0;
+  /// Hands the lists of a step to the device, and its draws (or null) whose logits are logits(L). False when the step
+  /// cannot be recorded or replayed.
+  virtual bool stage(const Batch& batch, const SampleArgs* draws) = 0;
   /// Runs all layers, writes keys and values to the cache, returns LoadArgs::output of the batch's logit rows (owned
-  /// by the decoder, valid until the next forward). Asynchronous like the backend's operations.
-  virtual Tensor forward(const Batch& batch, KvCache& cache) = 0;
+  /// by the decoder, valid until the next run). Asynchronous like the backend's operations, and may be recorded.
+  /// REQUIRES: the batch was staged.
+  virtual Tensor run(const Batch& batch, KvCache& cache) = 0;
+  /// Where run() leaves `count` rows of logits [L, V] f32.
+  virtual Tensor logits(int64_t count) const = 0;
+
+  Tensor forward(const Batch& batch, KvCache& cache) {
+    stage(batch, nullptr);
+    return run(batch, cache);
+  }
 };
 
 }  // namespace seraph

@@ -38,11 +38,11 @@ class Loader {
   Status matrix(std::unique_ptr<Weight>& out, std::initializer_list<Part> parts, int64_t cols,
                 Fuse fuse = Fuse::kStack);
   void random_matrix(std::unique_ptr<Weight>& out, int64_t rows, int64_t cols, Fuse fuse);
-  Status vector(Buffer& out, std::initializer_list<Part> parts, float dummy);
+  Status vector(Buffer& out, std::initializer_list<Part> parts, float dummy, Fuse fuse = Fuse::kStack);
   Status norm(Buffer& out, const std::string& name, int64_t size) {
     return vector(out, {{name + ".weight", size}}, 1.0F);
   }
-  Status bias(Buffer& out, bool present, std::initializer_list<Part> parts);
+  Status bias(Buffer& out, bool present, std::initializer_list<Part> parts, Fuse fuse = Fuse::kStack);
   Error out_of_memory(const std::string& what) const;
 
   const Decoder::LoadArgs& args_;
@@ -103,7 +103,7 @@ void Loader::random_matrix(std::unique_ptr<Weight>& out, int64_t rows, int64_t c
   out = args_.backend->pack({.parts = std::array{gate, up}, .compute = args_.compute, .gate_up = true});
 }
 
-Status Loader::vector(Buffer& out, std::initializer_list<Part> parts, float dummy) {
+Status Loader::vector(Buffer& out, std::initializer_list<Part> parts, float dummy, Fuse fuse) {
   std::vector<float> values;
   for (const Part& part : parts) {
     if (args_.dummy_weights) {
@@ -115,15 +115,15 @@ Status Loader::vector(Buffer& out, std::initializer_list<Part> parts, float dumm
     args_.checkpoint->release(matrix);
   }
   weights_.num_parameters += static_cast<int64_t>(values.size());
-  out = to_device(*args_.backend, values);
+  out = args_.backend->pack_bias(values, fuse == Fuse::kGateUp);
   if (out.data() == nullptr) return out_of_memory(parts.begin()->name);
   weights_.bytes += out.bytes();
   return {};
 }
 
-Status Loader::bias(Buffer& out, bool present, std::initializer_list<Part> parts) {
+Status Loader::bias(Buffer& out, bool present, std::initializer_list<Part> parts, Fuse fuse) {
   constexpr float kDummyBias = 0.01F;
-  return present ? vector(out, parts, kDummyBias) : Status();
+  return present ? vector(out, parts, kDummyBias, fuse) : Status();
 }
 
 Status Loader::load_layer(int32_t index, LayerWeights& out) {
@@ -149,8 +149,8 @@ Status Loader::load_layer(int32_t index, LayerWeights& out) {
   SERAPH_RETURN_IF_ERROR(norm(out.mlp_norm, at + names_.mlp_norm, hidden));
   SERAPH_RETURN_IF_ERROR(
       matrix(out.gate_up, {{weight(names_.gate), inner}, {weight(names_.up), inner}}, hidden, Fuse::kGateUp));
-  SERAPH_RETURN_IF_ERROR(
-      bias(out.gate_up_bias, spec_.mlp_bias, {{offset(names_.gate), inner}, {offset(names_.up), inner}}));
+  SERAPH_RETURN_IF_ERROR(bias(out.gate_up_bias, spec_.mlp_bias,
+                              {{offset(names_.gate), inner}, {offset(names_.up), inner}}, Fuse::kGateUp));
   SERAPH_RETURN_IF_ERROR(matrix(out.down, {{weight(names_.down), hidden}}, inner));
   return bias(out.down_bias, spec_.mlp_bias, {{offset(names_.down), hidden}});
 }
@@ -197,12 +197,6 @@ Result<DecoderWeights> Loader::load() {
 }
 
 }  // namespace
-
-Buffer to_device(Backend& backend, std::span<const float> values) {
-  Buffer out = backend.allocate(static_cast<int64_t>(values.size_bytes()));
-  if (out.data() != nullptr) std::memcpy(out.data(), values.data(), values.size_bytes());
-  return out;
-}
 
 Result<DecoderWeights> load_weights(const Decoder::LoadArgs& args) {
   SERAPH_CHECK(args.dummy_weights || args.checkpoint != nullptr, "weights come from a checkpoint or are made up");

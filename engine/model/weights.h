@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -22,7 +21,7 @@ struct LayerWeights {
   Buffer output_bias;
   Buffer mlp_norm;                  // [hidden]
   std::unique_ptr<Weight> gate_up;  // [2 intermediate, hidden], interleaved for kSiluMul
-  Buffer gate_up_bias;              // gate's, then up's
+  Buffer gate_up_bias;              // ordered like gate_up's outputs
   std::unique_ptr<Weight> down;     // [hidden, intermediate]
   Buffer down_bias;
 };
@@ -41,9 +40,5 @@ struct DecoderWeights {
 /// Streams the tensors: pages of one are released before the next is read.
 /// Errors: kCorrupt (missing tensor or wrong shape), kUnsupported (dtype), kOutOfMemory.
 Result<DecoderWeights> load_weights(const Decoder::LoadArgs& args);
-
-/// A small f32 vector in device memory. Backends hand out memory that the host can write (the CPU's own,
-/// or mapped), so this is a copy. Empty when memory ran out.
-Buffer to_device(Backend& backend, std::span<const float> values);
 
 }  // namespace seraph

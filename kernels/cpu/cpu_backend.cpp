@@ -79,6 +79,11 @@ std::string CpuBackend::supports(const KvShape& shape, int32_t num_heads) const 
 
 int64_t CpuBackend::memory_free_bytes() const { return memory_available_bytes(); }
 
+int64_t CpuBackend::memory_budget_bytes(double /*share*/) const {
+  constexpr double kShareOfFreeMemory = 0.4;  // leaves room for the system's page cache
+  return static_cast<int64_t>(static_cast<double>(memory_free_bytes()) * kShareOfFreeMemory);
+}
+
 Buffer CpuBackend::allocate(int64_t bytes) { return allocate_memory(bytes); }
 
 int64_t CpuBackend::kv_block_bytes(const KvShape& shape) const { return shape.num_layers * kv_layer_bytes(shape); }
@@ -135,9 +140,26 @@ std::unique_ptr<Weight> CpuBackend::pack_random(int64_t rows, int64_t cols, DTyp
   return weight;
 }
 
-void CpuBackend::plan_scratch(int64_t rows_max, int64_t cols_max) {
-  for (Sampler& sampler : samplers_) sampler.reserve(cols_max);
-  tasks_.reserve(static_cast<size_t>(rows_max) * 64);
+Buffer CpuBackend::pack_bias(std::span<const float> values, bool gate_up) {
+  static_cast<void>(gate_up);  // kernels find gate's and up's by themselves
+  const auto bytes = static_cast<int64_t>(values.size_bytes());
+  Buffer bias = allocate(bytes);
+  if (bias.data() != nullptr) std::memcpy(bias.data(), values.data(), values.size_bytes());
+  return bias;
+}
+
+bool CpuBackend::plan_scratch(const ScratchPlan& plan) {
+  for (Sampler& sampler : samplers_) sampler.reserve(plan.cols_max);
+  tasks_.reserve(static_cast<size_t>(plan.rows_max) * 64);
+  return true;
+}
+
+void CpuBackend::upload(void* device, const void* host, int64_t bytes) {
+  std::memcpy(device, host, static_cast<size_t>(bytes));
+}
+
+void CpuBackend::download(void* host, const void* device, int64_t bytes) {
+  std::memcpy(host, device, static_cast<size_t>(bytes));
 }
 
 void CpuBackend::embed(const EmbedArgs& args) {
@@ -330,6 +352,7 @@ void CpuBackend::attention(const AttentionArgs& args) {
   paths_.resize(args.parents.size());
   int64_t work = 0;
   for (size_t s = 0; s < args.context_tokens.size(); ++s) {
+    if (args.context_tokens[s] == 0) continue;
     add_tasks(args, s);
     work += int64_t{args.row_begin[s + 1] - args.row_begin[s]} * args.context_tokens[s] * args.q.cols;
   }

@@ -20,16 +20,21 @@ class CpuBackend final : public Backend {
   CpuBackend(const CpuBackendOptions& options, const Kernels& kernels);
 
   std::string name() const override;
+  bool computes_in(DType compute) const override { return compute != DType::kI32 && compute != DType::kF8E4m3; }
   ActivationTypes activation_types(DType compute) const override;
   std::string supports(const KvShape& shape, int32_t num_heads) const override;
   int64_t memory_free_bytes() const override;
+  int64_t memory_budget_bytes(double share) const override;
   Buffer allocate(int64_t bytes) override;
   int64_t kv_block_bytes(const KvShape& shape) const override;
   std::unique_ptr<Weight> pack(const PackArgs& args) override;
   std::unique_ptr<LoraBank> make_lora_bank(const LoraBankArgs& args) override;
   void write_lora(LoraBank& bank, int32_t slot, std::span<const LoraPart> parts) override;
   std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) override;
-  void plan_scratch(int64_t rows_max, int64_t cols_max) override;
+  Buffer pack_bias(std::span<const float> values, bool gate_up) override;
+  bool plan_scratch(const ScratchPlan& plan) override;
+  void upload(void* device, const void* host, int64_t bytes) override;
+  void download(void* host, const void* device, int64_t bytes) override;
   void embed(const EmbedArgs& args) override;
   void rms_norm(const RmsNormArgs& args) override;
   void linear(const LinearArgs& args) override;

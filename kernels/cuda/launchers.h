@@ -6,6 +6,7 @@
 #include "kernels/cuda/attention_decode.h"   // rows of decode steps and drafts, over a paged cache
 #include "kernels/cuda/attention_prefill.h"  // chunks of prompts, over a paged cache
 #include "kernels/cuda/copy_kv_blocks.h"     // whole KV blocks
+#include "kernels/cuda/feed_tokens.h"        // ids drawn by the step before
 #include "kernels/cuda/gather_rows.h"        // embedding, and rows that need logits
 #include "kernels/cuda/linear_skinny.h"      // products of up to 64 rows; weights at load time
 #include "kernels/cuda/lora.h"               // adapters of any linear, a slot per row

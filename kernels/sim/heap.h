@@ -42,6 +42,8 @@ class Heap {
   int64_t bytes_used() const { return bytes_used_; }
   int64_t bytes_max() const { return bytes_max_; }
   int64_t num_living() const { return num_living_; }
+  /// Ever, freed ones included.
+  int64_t num_allocated() const { return static_cast<int64_t>(allocations_.size()); }
 
  private:
   int64_t bytes_max_;

@@ -36,7 +36,7 @@ ALLOWED = {
     "engine/checkpoint": ["engine/base"],
     "engine/model": ["engine/checkpoint", "engine/quant", "engine/lora", "engine/parallel", "engine/base",
                      "kernels/backend.h"],
-    "engine": ["engine", "kernels/backend.h"],
+    "engine": ["engine", "kernels/backend.h", "kernels/cuda_access.h"],
     "daemon/cli": ["engine/base"],
     "daemon/http": ["engine/base"],
     "daemon/store": ["engine/base"],

@@ -61,7 +61,7 @@ class Model {
     cache_.num_blocks = blocks_per_sequence_ * sequences;
     cache_.storage = backend.allocate(backend.kv_block_bytes(cache_.shape) * cache_.num_blocks);
     for (int32_t b = 0; b < cache_.num_blocks; ++b) tables_.push_back(b);
-    backend.plan_scratch(rows_max, shape.vocab);
+    backend.plan_scratch({.rows_max = rows_max, .cols_max = shape.vocab});
   }
 
   int64_t bytes() const {
@@ -251,7 +251,7 @@ void bench_sampling(const Bench& bench) {
   constexpr int32_t kRows = 8;
   const Buffer memory = bench.backend.allocate(int64_t{kRows} * kVocab * 4);
   const Buffer source = bench.backend.allocate(int64_t{kVocab} * 4);
-  bench.backend.plan_scratch(64, kVocab);
+  bench.backend.plan_scratch({.rows_max = 64, .cols_max = kVocab});
   auto* base = static_cast<float*>(source.data());
   std::vector<SampledLogprob> logprobs(kRows * 21);
   for (const auto& [shape, spread] : {std::pair{"flat", 1.0F}, {"peaked", 4.0F}}) {

@@ -13,8 +13,7 @@ class FakeExchange : public Exchange {
  public:
   const HttpRequest& request() const override { return request_; }
   bool open() const override { return !closed && !complete; }
-  void respond(int code, std::string_view, std::string text, std::vector<HttpHeader> extra) override {
-    headers = std::move(extra);
+  void respond(int code, std::string_view, std::string text, std::vector<HttpHeader>) override {
     status = code;
     body = std::move(text);
     complete = true;
@@ -31,7 +30,6 @@ class FakeExchange : public Exchange {
   HttpRequest request_;
   int status = 0;
   std::string body;
-  std::vector<HttpHeader> headers;
   bool streaming = false, complete = false, closed = false, room = true;
 };
 

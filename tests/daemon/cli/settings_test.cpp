@@ -161,11 +161,10 @@ TEST(Settings, WhatWouldChangeAnswersIsRefused) {
 }
 
 TEST(Settings, WhatChangesNothingGivesOneNote) {
-  auto settings = resolve(Verb::kServe, {"m", "--enforce-eager", "--enforce-eager", "--swap-space", "4"});
+  auto settings = resolve(Verb::kServe, {"m", "--worker-use-ray", "--worker-use-ray", "--swap-space", "4"});
   ASSERT_TRUE(settings.ok()) << settings.error().text();
   EXPECT_EQ(settings->notes(),
-            (Words{"--enforce-eager (command line) has no effect: steps are not recorded as CUDA graphs that could be "
-                   "switched off",
+            (Words{"--worker-use-ray (command line) has no effect: one process serves and computes",
                    "--swap-space (command line) has no effect: preempted sequences are computed again, not swapped"}));
 }
 
@@ -291,7 +290,7 @@ TEST(Settings, EmptyAndNoneMeanNotSet) {
 TEST_F(TemporaryFolder, ConfigFilesStandBetweenEnvironmentAndModelFolder) {
   write("ti_model_config.json", R"({"MODEL_ID": "from-model", "max_model_len": 77, "BLOCK_SIZE": 32, "color": 1})");
   const std::string config =
-      write("a.yaml", "max_model_len: 100  # tokens\nserved-model-name: [a, \"b c\"]\nenforce-eager: true\nport: 9\n");
+      write("a.yaml", "max_model_len: 100  # tokens\nserved-model-name: [a, \"b c\"]\nworker-use-ray: true\nport: 9\n");
   auto settings = resolve(Verb::kRun, {"--config", config, "--model", path_, "--port", "10"}, {{"MODEL_ID", "env"}});
   ASSERT_TRUE(settings.ok()) << settings.error().text();
   EXPECT_EQ(settings->number("max-model-len"), 100);
@@ -300,7 +299,7 @@ TEST_F(TemporaryFolder, ConfigFilesStandBetweenEnvironmentAndModelFolder) {
   EXPECT_EQ(settings->list("served-model-name"), Words{"env"});
   EXPECT_EQ(settings->number("block-size"), 32);
   EXPECT_EQ(settings->at("block-size").where, "ti_model_config.json");
-  EXPECT_EQ(settings->notes().size(), 3U) << "enforce-eager, a key that means nothing, and no preset";
+  EXPECT_EQ(settings->notes().size(), 3U) << "worker-use-ray, a key that means nothing, and no preset";
 }
 
 TEST_F(TemporaryFolder, BrokenConfigFilesAreErrors) {

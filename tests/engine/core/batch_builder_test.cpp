@@ -56,6 +56,45 @@ TEST(BatchBuilder, MarksTheIdThatIsStillOnTheDevice) {
   EXPECT_EQ(builder.build(plan).token_ids[0], kPendingToken);
 }
 
+TEST(BatchBuilder, APendingIdSaysInWhichRowItWasDrawn) {
+  Sequence decode = make_sequence({10, 11, 12}, 3, {7});
+  decode.slot = 1;
+  StepPlan plan;
+  plan.entries.push_back({.sequence = &decode, .first_position = 3, .num_tokens = 1, .draws = true});
+  BatchBuilder builder(16, 4, 8, 4);
+  EXPECT_EQ(builder.build(plan, Ints{0, 5, 0, 0}).token_ids[0], -6);
+}
+
+TEST(BatchBuilder, PaddingRowsAreSequencesOfNothing) {
+  Sequence decode = make_sequence({10, 11, 12, 13}, 3, {7});
+  StepPlan plan;
+  plan.entries.push_back({.sequence = &decode, .first_position = 3, .num_tokens = 1, .draws = true});
+  BatchBuilder builder(16, 4, 8, 4);
+  const Batch batch = builder.build(plan, {}, {.rows = 3, .blocks_stride = 4});
+  EXPECT_EQ(list(batch.token_ids), (Ints{13, 0, 0}));
+  EXPECT_EQ(list(batch.slots), (Ints{31, -1, -1}));
+  EXPECT_EQ(list(batch.row_begin), (Ints{0, 1, 1, 1}));
+  EXPECT_EQ(list(batch.context_tokens), (Ints{4, 0, 0}));
+  EXPECT_EQ(list(batch.logit_rows), (Ints{0, 1, 2}));
+  EXPECT_EQ(batch.num_generated, 3);
+  EXPECT_EQ(batch.blocks_stride, 4);
+  EXPECT_EQ(batch.block_tables.size(), 12U);
+  EXPECT_EQ(batch.block_tables[0], 7);
+}
+
+TEST(BatchBuilder, PromptsAndWhatFollowsThemAreToldApart) {
+  Sequence decode = make_sequence({10, 11, 12, 13}, 3, {7});
+  Sequence chunk = make_sequence({20, 21, 22, 23}, 4, {4});
+  StepPlan plan;
+  plan.entries.push_back({.sequence = &decode, .first_position = 3, .num_tokens = 1, .draws = true});
+  plan.entries.push_back({.sequence = &chunk, .first_position = 2, .num_tokens = 2, .draws = true});
+  BatchBuilder builder(16, 4, 8, 4);
+  const Batch batch = builder.build(plan);
+  EXPECT_EQ(list(batch.generated_context), (Ints{4, 0}));
+  EXPECT_EQ(list(batch.prompt_context), (Ints{0, 4}));
+  EXPECT_EQ(batch.num_generated, 1);
+}
+
 TEST(BatchBuilder, TheMeanNeedsEveryRowTheLastTokenItsOwn) {
   Sequence mean = make_sequence({10, 11, 12, 13}, 4, {7}, Pooling::kMean);
   Sequence last = make_sequence({20, 21, 22}, 3, {4}, Pooling::kLast);

@@ -6,8 +6,12 @@ namespace seraph {
 namespace {
 
 KvPlanInput input() {
-  return {
-      .block_bytes = 1000, .block_tokens = 16, .max_model_len = 160, .max_num_seqs = 4, .memory_free_bytes = 1 << 30};
+  return {.block_bytes = 1000,
+          .block_tokens = 16,
+          .max_model_len = 160,
+          .max_num_seqs = 4,
+          .memory_free_bytes = 1 << 30,
+          .memory_budget_bytes = 1 << 29};
 }
 
 TEST(KvPlan, ChoosesWhatTheSequencesCouldUse) {
@@ -17,15 +21,15 @@ TEST(KvPlan, ChoosesWhatTheSequencesCouldUse) {
   EXPECT_EQ(plan->kv_bytes, 40000);
 }
 
-TEST(KvPlan, TakesAtMostFortyPercentOfTheFreeMemory) {
+TEST(KvPlan, TakesAtMostTheBudget) {
   KvPlanInput small = input();
-  small.memory_free_bytes = 50000;
+  small.memory_budget_bytes = 20000;
   EXPECT_EQ(plan_kv(small)->num_blocks, 20);
 }
 
 TEST(KvPlan, RefusesWithTheLengthThatWouldFit) {
   KvPlanInput tiny = input();
-  tiny.memory_free_bytes = 10000;
+  tiny.memory_budget_bytes = 4000;
   const Result<KvPlan> plan = plan_kv(tiny);
   ASSERT_FALSE(plan.ok());
   EXPECT_EQ(plan.error().code, ErrorCode::kOutOfMemory);

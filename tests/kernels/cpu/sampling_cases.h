@@ -182,7 +182,7 @@ inline int64_t check_process(const std::string& folder, const std::string& isa) 
 inline int64_t check_logprobs(const std::string& folder, const std::string& isa) {
   const SamplingCases truth(folder, "logprobs");
   const auto backend = make_backend(isa, 2);
-  backend->plan_scratch(1, 200000);
+  backend->plan_scratch({.rows_max = 1, .cols_max = 200000});
   for (const Json& c : truth.cases()) {
     const std::string& name = c.find("name")->as_string();
     const Json& raw = *c.find("modes")->find("raw_logprobs");
@@ -281,7 +281,7 @@ inline std::vector<int32_t> draw_many(Backend& backend, const std::vector<float>
 inline int64_t check_draws(const std::string& folder, const std::string& isa) {
   const SamplingCases truth(folder, "draws");
   const auto backend = make_backend(isa, 2);
-  backend->plan_scratch(64, 200000);
+  backend->plan_scratch({.rows_max = 64, .cols_max = 200000});
   for (const Json& c : truth.cases()) {
     const std::string& name = c.find("name")->as_string();
     SampleRow row;
@@ -303,7 +303,7 @@ inline int64_t check_draws(const std::string& folder, const std::string& isa) {
 inline int64_t check_frequencies(const std::string& folder, const std::string& isa) {
   const SamplingCases truth(folder, "frequencies");
   const auto backend = make_backend(isa, 2);
-  backend->plan_scratch(64, 200000);
+  backend->plan_scratch({.rows_max = 64, .cols_max = 200000});
   for (const Json& c : truth.cases()) {
     const std::string& name = c.find("name")->as_string();
     const RowOf test(c);

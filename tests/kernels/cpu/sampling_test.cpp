@@ -28,7 +28,7 @@ TEST(Sampling, draws_follow_the_recorded_tokens) {
 
 /// Samples `row` from a copy of the logits.
 SampleResult sample_one(Backend& backend, std::vector<float> logits, const SampleRow& row, int32_t vocab) {
-  backend.plan_scratch(1, static_cast<int64_t>(logits.size()));
+  backend.plan_scratch({.rows_max = 1, .cols_max = static_cast<int64_t>(logits.size())});
   SampleResult result[1];
   const auto columns = static_cast<int64_t>(logits.size());
   backend.sample({Tensor{logits.data(), DType::kF32, 1, columns, columns}, vocab, std::span(&row, 1), result});
@@ -139,7 +139,7 @@ TEST(Sampling, masks_win_over_bias_and_nothing_left_is_no_token) {
 
 TEST(Sampling, logprobs_are_of_the_untouched_logits) {
   const auto backend = make_backend("", 2);
-  backend->plan_scratch(1, 8);
+  backend->plan_scratch({.rows_max = 1, .cols_max = 8});
   std::vector<float> logits = {0.0F, 1.0F, 2.0F, 3.0F, 3.0F, -1.0F, 0.5F, 2.5F};
   const std::vector<float> original = logits;
   const int32_t banned[] = {3, 4};

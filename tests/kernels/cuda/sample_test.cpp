@@ -130,7 +130,7 @@ Sampled sample_one(const std::vector<float>& logits, const SampleRow& row, int32
 Sampled sample_on_cpu(Backend& backend, std::vector<float> logits, SampleRow row, int32_t vocab) {
   row.logit_row = 0;
   const auto columns = static_cast<int64_t>(logits.size());
-  backend.plan_scratch(1, columns);
+  backend.plan_scratch({.rows_max = 1, .cols_max = columns});
   std::vector<SampledLogprob> logprobs(static_cast<size_t>(std::max(row.num_logprobs, 0)) + 1);
   SampleResult result[1];
   result[0].logprobs = logprobs;
