@@ -65,7 +65,8 @@ Result<DecoderSpec> read_decoder_spec(const Checkpoint& checkpoint) {
   }
   const std::string wanted = generating_class(name);
   for (const Family& family : all_families()) {
-    if (wanted != family.architecture && !(key == std::string_view("model_type") && name == family.model_type)) continue;
+    if (wanted != family.architecture && !(key == std::string_view("model_type") && name == family.model_type))
+      continue;
     DecoderSpec spec = family.read(config);
     SERAPH_RETURN_IF_ERROR(config.status());
     drop_trunk_prefix(checkpoint, spec.names);
