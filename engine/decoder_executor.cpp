@@ -22,6 +22,7 @@ DecoderExecutor::DecoderExecutor(Args args)
     : decoder_(*args.decoder),
       backend_(*args.backend),
       cache_(std::move(args.cache)),
+      kv_bytes_(cache_.storage.bytes()),
       sample_model_(std::move(args.sample_model)),
       padded_rows_max_(std::min({args.rows_max, args.num_seqs_max, args.logit_rows_max})),
       blocks_max_((args.context_max + cache_.shape.block_tokens - 1) / cache_.shape.block_tokens),

@@ -38,6 +38,7 @@ class DecoderExecutor final : public StepExecutor {
 
   int32_t steps_in_flight_max() const override { return backend_.steps_in_flight_max(); }
   void launch(const StepPlan& plan) override;
+  bool keep_kv(bool keep) override { return keep_storage(backend_, kv_bytes_, keep, cache_.storage); }
   StepResult collect() override;
 
   int64_t num_recordings() const { return static_cast<int64_t>(recordings_.size()); }
@@ -72,6 +73,7 @@ class DecoderExecutor final : public StepExecutor {
   Decoder& decoder_;
   Backend& backend_;
   KvCache cache_;
+  const int64_t kv_bytes_;
   const SampleModel sample_model_;
   const int32_t padded_rows_max_;
   const int32_t blocks_max_;  // of a sequence

@@ -79,11 +79,31 @@ class Engine::Impl {
   }
 
   const EngineInfo& info() const { return info_; }
-  EngineStats stats() const { return stats_.load(); }
+  EngineStats stats() const {
+    EngineStats stats = stats_.load();
+    stats.sleep_level = control_.sleep_level.load(std::memory_order_relaxed);
+    return stats;
+  }
+
+  void sleep(int32_t level) {
+    control_.sleep_level.store(level, std::memory_order_release);
+    doorbell_.ring();
+  }
+
+  void wake_up() {
+    stats_.last_sign_us.store(now_us(), std::memory_order_relaxed);
+    sleep(0);
+  }
+
+  void reset_prefix_cache() {
+    control_.prefix_resets.fetch_add(1, std::memory_order_release);
+    doorbell_.ring();
+  }
 
   bool healthy(MonotonicUs now) const {
     if (stats_.failed.load(std::memory_order_acquire)) return false;
     if (stats_.num_open.load(std::memory_order_relaxed) == 0) return true;
+    if (control_.sleep_level.load(std::memory_order_relaxed) > 0) return true;
     return now - stats_.last_sign_us.load(std::memory_order_relaxed) < kStepStallUs;
   }
 
@@ -105,6 +125,7 @@ class Engine::Impl {
                      .submissions = &*submissions_,
                      .events = &*events_,
                      .stats = &stats_,
+                     .control = &control_,
                      .wake = on_events_});
     loaded.set_value(Status());  // `loaded` is gone from here on
     while (!stopping_.load(std::memory_order_acquire)) {
@@ -124,6 +145,7 @@ class Engine::Impl {
   std::optional<SubmitRing> submissions_;
   std::optional<EventRing> events_;
   SharedStats stats_;
+  EngineControl control_;
   std::atomic<bool> stopping_{false};
 
   std::thread thread_;
@@ -143,6 +165,9 @@ void Engine::cancel(RequestId id) { impl_->cancel(id); }
 void Engine::drain_events(std::vector<Event>& out) { impl_->drain_events(out); }
 const EngineInfo& Engine::info() const { return impl_->info(); }
 EngineStats Engine::stats() const { return impl_->stats(); }
+void Engine::sleep(int32_t level) { impl_->sleep(level); }
+void Engine::wake_up() { impl_->wake_up(); }
+void Engine::reset_prefix_cache() { impl_->reset_prefix_cache(); }
 bool Engine::healthy(MonotonicUs now) const { return impl_->healthy(now); }
 
 }  // namespace seraph

@@ -89,6 +89,7 @@ struct EngineStats {
   int64_t device_us = 0;         // time inside kernels, summed over steps
   int64_t host_us = 0;           // time of steps outside kernels, summed
   MonotonicUs last_step_us = 0;  // when the last step completed
+  int32_t sleep_level = 0;       // 0: awake
   bool failed = false;           // a sticky device error: the process must end
 };
 
@@ -110,6 +111,14 @@ class Engine {
   void cancel(RequestId id);
   /// Appends all published events in order. One on_events call may stand for many publishes.
   void drain_events(std::vector<Event>& out);
+
+  /// Until wake_up() nothing is computed: running requests give back their blocks and wait, new ones wait too; what the
+  /// prefix cache knows is forgotten and the KV cache's memory goes back to the system. The weights stay, whatever the
+  /// level (1 or more), which only stats() repeats. Any thread.
+  void sleep(int32_t level);
+  void wake_up();
+  /// Later requests find nothing of earlier ones in the prefix cache. Any thread.
+  void reset_prefix_cache();
 
   const EngineInfo& info() const;
   /// Any thread.

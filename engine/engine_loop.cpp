@@ -21,6 +21,7 @@ EngineLoop::EngineLoop(Args args)
       submissions_(*args.submissions),
       events_(*args.events),
       shared_(*args.stats),
+      control_(args.control),
       wake_(std::move(args.wake)),
       events_per_step_max_(args.limits.num_seqs_max),
       scheduler_(with_executor(args.limits, *args.executor), BlockHasher::random_secret()) {
@@ -34,11 +35,12 @@ EngineLoop::EngineLoop(Args args)
 bool EngineLoop::run_round() {
   if (!events_.has_room_for_round()) return false;
   const MonotonicUs begin = now_us();
-  bool worked = take_submissions();
+  bool worked = obey_control();
+  worked |= take_submissions();
   if (!device_error_.empty()) {
     worked |= scheduler_.num_open() > 0;
     fail_open_requests();
-  } else {
+  } else if (!asleep_ && !wants_sleep()) {
     worked |= step(begin);
   }
   wake_reader();
@@ -49,6 +51,37 @@ bool EngineLoop::run_round() {
     store_stats();
   }
   return worked;
+}
+
+bool EngineLoop::wants_sleep() const {
+  return control_ != nullptr && control_->sleep_level.load(std::memory_order_acquire) > 0;
+}
+
+bool EngineLoop::obey_control() {
+  if (control_ == nullptr || !device_error_.empty()) return false;
+  const bool sleep = wants_sleep();
+  const uint64_t resets = control_->prefix_resets.load(std::memory_order_acquire);
+  if (sleep == asleep_ && resets == prefix_resets_) return false;
+  if (sleep != asleep_ && scheduler_.num_steps_in_flight() > 0) {
+    collect();  // one step a round: that is what the event ring has room for
+    return true;
+  }
+  if (resets != prefix_resets_) scheduler_.forget_prefixes();
+  prefix_resets_ = resets;
+  if (sleep && !asleep_) {
+    fall_asleep();
+  } else if (!sleep && asleep_ && !executor_.keep_kv(true)) {
+    device_error_ = "the memory of the KV cache, given back for sleeping, is not to be had again";
+  }
+  asleep_ = sleep;
+  return true;
+}
+
+/// What ran waits and is computed again after waking: its draws depend on seed and position only.
+void EngineLoop::fall_asleep() {
+  scheduler_.preempt_all();
+  scheduler_.forget_prefixes();
+  executor_.keep_kv(false);
 }
 
 bool EngineLoop::take_submissions() {

@@ -4,6 +4,7 @@
 // Engine thread only.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -17,6 +18,12 @@
 
 namespace seraph {
 
+/// What other threads ask of the loop; ring its doorbell after a change.
+struct EngineControl {
+  std::atomic<int32_t> sleep_level{0};     // > 0: asleep
+  std::atomic<uint64_t> prefix_resets{0};  // counts wishes
+};
+
 class EngineLoop {
  public:
   struct Args {
@@ -25,7 +32,8 @@ class EngineLoop {
     SubmitRing* submissions = nullptr;
     EventRing* events = nullptr;
     SharedStats* stats = nullptr;
-    std::function<void()> wake;  // called after publishing when the event ring's reader must be woken
+    const EngineControl* control = nullptr;  // null: nobody asks for anything
+    std::function<void()> wake;              // called after publishing when the event ring's reader must be woken
   };
   explicit EngineLoop(Args args);
 
@@ -37,6 +45,9 @@ class EngineLoop {
   const Scheduler& scheduler() const { return scheduler_; }
 
  private:
+  bool wants_sleep() const;
+  bool obey_control();
+  void fall_asleep();
   bool take_submissions();
   bool step(MonotonicUs round_begin);
   void collect();
@@ -53,13 +64,16 @@ class EngineLoop {
   SubmitRing& submissions_;
   EventRing& events_;
   SharedStats& shared_;
+  const EngineControl* const control_;
   const std::function<void()> wake_;
   const int32_t events_per_step_max_;  // what one round may publish besides answers to submissions and cancels
   Scheduler scheduler_;
   EngineStats stats_;
   std::string device_error_;  // not empty: the device is lost, every request ends with this
-  bool pushed_ = false;       // events since the last wake_reader()
-  bool was_busy_ = false;     // to check integrity once when the engine falls idle
+  bool asleep_ = false;
+  uint64_t prefix_resets_ = 0;  // wishes fulfilled
+  bool pushed_ = false;         // events since the last wake_reader()
+  bool was_busy_ = false;       // to check integrity once when the engine falls idle
 
   // Scratch, reused every round.
   std::vector<std::unique_ptr<Request>> requests_;

@@ -11,6 +11,7 @@ PoolingExecutor::PoolingExecutor(Args args)
     : decoder_(*args.decoder),
       backend_(*args.backend),
       cache_(std::move(args.cache)),
+      kv_bytes_(cache_.storage.bytes()),
       head_(std::move(args.head)),
       hidden_(static_cast<size_t>(decoder_.spec().hidden)),
       width_(static_cast<size_t>(head_.width(decoder_.spec().hidden))),

@@ -27,6 +27,7 @@ class PoolingExecutor final : public StepExecutor {
 
   int32_t steps_in_flight_max() const override { return 1; }
   void launch(const StepPlan& plan) override;
+  bool keep_kv(bool keep) override { return keep_storage(backend_, kv_bytes_, keep, cache_.storage); }
   StepResult collect() override;
 
  private:
@@ -36,6 +37,7 @@ class PoolingExecutor final : public StepExecutor {
   Decoder& decoder_;
   Backend& backend_;
   KvCache cache_;
+  const int64_t kv_bytes_;
   const PoolingHead head_;
   const size_t hidden_;
   const size_t width_;

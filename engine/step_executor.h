@@ -23,6 +23,12 @@ struct StepResult {
   DeviceStatus status = {};
 };
 
+/// keep_kv() of an executor whose cache is one buffer.
+inline bool keep_storage(Backend& backend, int64_t bytes, bool keep, Buffer& storage) {
+  storage = keep ? backend.allocate(bytes) : Buffer();
+  return !keep || storage.data() != nullptr;
+}
+
 class StepExecutor {
  public:
   virtual ~StepExecutor() = default;
@@ -30,6 +36,9 @@ class StepExecutor {
   /// The plan is borrowed until it was collected. A row whose position is beyond Sequence::tokens has a pending
   /// id: it is what the latest step drew for that sequence slot.
   virtual void launch(const StepPlan& plan) = 0;
+  /// Gives the memory of the KV cache back to the system, or takes it again, empty. False: there is not enough.
+  /// REQUIRES: no step in flight, and no launch() in between.
+  virtual bool keep_kv(bool /*keep*/) { return true; }
   /// Waits for the oldest step in flight.
   virtual StepResult collect() = 0;
 };

@@ -2,7 +2,14 @@
 
 #include <charconv>
 
+#include "daemon/api/anthropic.h"
+
 namespace seraph {
+
+std::string error_body(Endpoint endpoint, const ApiError& error) {
+  const bool anthropic = endpoint == kMessages || endpoint == kCountTokens;
+  return anthropic && !error.bare ? anthropic_error_json(error) : error_json(error);
+}
 
 void append_ids(std::string& out, std::span<const TokenId> ids) {
   out += '[';

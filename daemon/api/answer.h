@@ -81,6 +81,8 @@ class AnswerFormat {
   /// All choices are finished.
   virtual void end_stream(std::string& out, const Usage& usage) = 0;
   virtual void fail_stream(std::string& out, const ApiError& error) = 0;
+  /// The answer as it stands without an end: "queued", "cancelled", "failed". "" where nobody can ask for it.
+  virtual std::string pending(const char* /*status*/) { return {}; }
   /// A whole answer.
   virtual std::string body(std::span<const Choice> choices, const Usage& usage) = 0;
 };
@@ -88,6 +90,8 @@ class AnswerFormat {
 std::unique_ptr<AnswerFormat> make_chat_format(AnswerFacts facts);
 std::unique_ptr<AnswerFormat> make_completion_format(AnswerFacts facts);
 
+/// What a refused client of that endpoint reads.
+std::string error_body(Endpoint endpoint, const ApiError& error);
 void append_ids(std::string& out, std::span<const TokenId> ids);
 
 }  // namespace seraph

@@ -6,12 +6,16 @@
 #include <unordered_map>
 #include <utility>
 
+#include "daemon/api/anthropic.h"
 #include "daemon/api/body.h"
+#include "daemon/api/detached_exchange.h"
 #include "daemon/api/errors.h"
+#include "daemon/api/fields.h"
 #include "daemon/api/generation.h"
 #include "daemon/api/metrics.h"
 #include "daemon/api/models.h"
 #include "daemon/api/openapi.h"
+#include "daemon/api/operations.h"
 #include "daemon/api/pool.h"
 #include "daemon/api/pooling.h"
 #include "daemon/api/pooling_task.h"
@@ -25,6 +29,20 @@ namespace {
 
 constexpr const char* kJsonType = "application/json";
 
+/// respond_error() in the shape of the endpoint.
+void refuse(Exchange& exchange, const ApiError& error, Endpoint endpoint) {
+  std::vector<HttpHeader> extra;
+  if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
+  exchange.respond(error.status, kJsonType, error_body(endpoint, error), std::move(extra));
+}
+
+ApiError sleeping_error() {
+  return ApiError{.status = 503,
+                  .type = "ServiceUnavailableError",
+                  .message = "the server was put to sleep; it answers again after POST /wake_up",
+                  .retry_after_s = 30};
+}
+
 using Prepare = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, PreparedGeneration&);
 
 Prepare prepare_of(Endpoint endpoint) {
@@ -33,6 +51,10 @@ Prepare prepare_of(Endpoint endpoint) {
       return prepare_completion;
     case kResponses:
       return prepare_responses;
+    case kMessages:
+      return prepare_anthropic;
+    case kInvocations:
+      return prepare_invocation;
     default:
       return prepare_chat;
   }
@@ -58,11 +80,11 @@ const char* id_prefix(Endpoint endpoint) {
 
 /// Routes of later work: clients learn that the server knows them and does not serve them yet.
 constexpr std::pair<const char*, const char*> kUnofferedRoutes[] = {
-    {"/v1/messages", "the messages API is"},
     {"/v1/load_lora_adapter", "loading adapters is"},
     {"/v1/unload_lora_adapter", "loading adapters is"},
-    {"/v1/audio/transcriptions", "audio is"},
 };
+
+constexpr const char* kAudioRoutes[] = {"/v1/audio/transcriptions", "/v1/audio/translations", "/v1/audio/speech"};
 
 /// One HTTP request from its first byte to its last: shared with the exchange's callbacks.
 struct Ticket {
@@ -79,6 +101,12 @@ class ApiImpl : public Api {
         metrics_(options_.served_model_names.front(), args.engine->info()),
         context_(std::move(context)),
         responses_({options_.stored_responses_max, options_.stored_responses_bytes_max}, args.store),
+        operations_({.engine = args.engine,
+                     .tokenizer = args.tokenizer,
+                     .options = &options_,
+                     .metrics = &metrics_,
+                     .num_in_progress = [this] { return num_in_progress_; },
+                     .abort_all = [this] { end_all(sleeping_error()); }}),
         random_engine_(std::random_device{}()),
         pool_(args.loop) {
     context_->options = &options_;
@@ -106,7 +134,9 @@ class ApiImpl : public Api {
   }
 
   void add_routes(Router& router) override;
-  void set_http_counters(std::function<HttpCounters()> counters) override { http_counters_ = std::move(counters); }
+  void set_http_counters(std::function<HttpCounters()> counters) override {
+    operations_.set_http_counters(std::move(counters));
+  }
   void on_engine_events() override;
   void begin_shutdown() override { shutting_down_ = true; }
   bool idle() const override { return pool_.num_pending() == 0 && active_.empty(); }
@@ -120,20 +150,27 @@ class ApiImpl : public Api {
   using Answer = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, std::string&);
 
   void add_model_routes(Router& router);
-  void add_operational_routes(Router& router);
+  void add_chat_routes(Router& router);
   void handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
-  void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer);
+  void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer, Endpoint endpoint);
   void handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
   /// Prepares on a worker, then makes the task of what came out and submits it.
   template <typename Prepared, typename PrepareIt, typename Make>
-  void handle_task(std::shared_ptr<Exchange> exchange, Prepared prepared, PrepareIt prepare, Make make);
+  void handle_task(std::shared_ptr<Exchange> exchange, Endpoint endpoint, Prepared prepared, PrepareIt prepare,
+                   Make make);
   std::string answer_id(const Exchange& exchange, Endpoint endpoint, const std::string& asked);
   void begin_task(const std::shared_ptr<Ticket>& ticket, Exchange& exchange, std::shared_ptr<Task> task);
   bool submit(Task& task);
   void retire(const std::shared_ptr<Task>& task);
+  void drop(const std::shared_ptr<Task>& task);
+  void end_all(const ApiError& error);
+  std::shared_ptr<Generation> make_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint,
+                                              PreparedGeneration prepared);
+  void begin_background(Exchange& exchange, PreparedGeneration prepared);
+  void end_background(const Generation& generation, const char* status);
+  void store_pending(const Generation& generation, const char* status);
   void handle_models(Exchange& exchange);
   void handle_response(Exchange& exchange);
-  void health(Exchange& exchange);
 
   const ApiOptions options_;
   Engine& engine_;
@@ -143,11 +180,12 @@ class ApiImpl : public Api {
   ApiMetrics metrics_;
   std::unique_ptr<PrepareContext> context_;  // constant after construction; read by workers
   ResponseStore responses_;
-  std::function<HttpCounters()> http_counters_;
+  Operations operations_;
   std::mt19937_64 random_engine_;
   std::function<uint64_t()> random_;
   std::unordered_map<RequestId, Target> targets_;
   std::unordered_map<Task*, std::shared_ptr<Task>> active_;
+  std::unordered_map<std::string, std::shared_ptr<Generation>> background_;  // by owner, line break, id of the response
   std::vector<Event> events_;
   std::vector<Task*> touched_;
   RequestId next_request_ = 1;
@@ -164,15 +202,7 @@ void ApiImpl::add_model_routes(Router& router) {
                [this, endpoint = route.endpoint](auto exchange) { handle_pooling(std::move(exchange), endpoint); });
   }
   if (engine_.info().pooling.pools()) return;
-  router.add("POST", "/v1/chat/completions", Access::kKey,
-             [this](auto exchange) { handle_generation(std::move(exchange), kChat); });
-  router.add("POST", "/v1/completions", Access::kKey,
-             [this](auto exchange) { handle_generation(std::move(exchange), kCompletions); });
-  router.add("POST", "/v1/responses", Access::kKey,
-             [this](auto exchange) { handle_generation(std::move(exchange), kResponses); });
-  for (const char* method : {"GET", "DELETE", "POST"}) {
-    router.add(method, "/v1/responses/*", Access::kKey, [this](auto exchange) { handle_response(*exchange); });
-  }
+  add_chat_routes(router);
   router.add("POST", "/v1/embeddings", Access::kKey, [](std::shared_ptr<Exchange> exchange) {
     respond_error(*exchange, bad_request("The model does not support Embeddings API; start the server with "
                                          "--runner pooling to embed with this model"));
@@ -184,36 +214,41 @@ void ApiImpl::add_model_routes(Router& router) {
   }
 }
 
+void ApiImpl::add_chat_routes(Router& router) {
+  constexpr std::pair<const char*, Endpoint> kGenerate[] = {{"/v1/chat/completions", kChat},
+                                                            {"/v1/completions", kCompletions},
+                                                            {"/v1/responses", kResponses},
+                                                            {"/v1/messages", kMessages},
+                                                            {"/invocations", kInvocations}};
+  for (const auto& [path, endpoint] : kGenerate) {
+    router.add("POST", path, Access::kKey,
+               [this, endpoint = endpoint](auto exchange) { handle_generation(std::move(exchange), endpoint); });
+  }
+  for (const char* method : {"GET", "DELETE", "POST"}) {
+    router.add(method, "/v1/responses/*", Access::kKey, [this](auto exchange) { handle_response(*exchange); });
+  }
+  router.add("POST", "/v1/messages/count_tokens", Access::kKey,
+             [this](auto exchange) { handle_answer(std::move(exchange), answer_count_tokens, kCountTokens); });
+  for (const char* path : kAudioRoutes) {
+    router.add("POST", path, Access::kKey, [](std::shared_ptr<Exchange> exchange) {
+      respond_error(*exchange, ApiError{.status = 404,
+                                        .type = "NotFoundError",
+                                        .message = "this server runs text models; it neither hears nor speaks"});
+    });
+  }
+}
+
 void ApiImpl::add_routes(Router& router) {
   add_model_routes(router);
   router.add("POST", "/tokenize", Access::kKey,
-             [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize); });
+             [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize, kTokenizeText); });
   router.add("POST", "/detokenize", Access::kKey,
-             [this](auto exchange) { handle_answer(std::move(exchange), answer_detokenize); });
+             [this](auto exchange) { handle_answer(std::move(exchange), answer_detokenize, kDetokenize); });
   for (const char* path : {"/v1/models", "/v1/models/*"}) {
     router.add("GET", path, Access::kKey, [this](std::shared_ptr<Exchange> exchange) { handle_models(*exchange); });
   }
-  add_operational_routes(router);
+  operations_.add_routes(router);
   add_openapi_routes(router, options_.version);
-}
-
-void ApiImpl::add_operational_routes(Router& router) {
-  router.add("GET", "/health", Access::kOpen, [this](std::shared_ptr<Exchange> exchange) { health(*exchange); });
-  router.add("GET", "/ping", Access::kOpen, [this](std::shared_ptr<Exchange> exchange) { health(*exchange); });
-  router.add("POST", "/ping", Access::kOpen, [this](std::shared_ptr<Exchange> exchange) { health(*exchange); });
-  router.add("GET", "/version", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
-    std::string body = "{\"version\":";
-    append_json_string(body, options_.version);
-    exchange->respond(200, kJsonType, body + '}');
-  });
-  router.add("GET", "/load", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
-    const int64_t load = options_.enable_server_load ? num_in_progress_ : 0;
-    exchange->respond(200, kJsonType, "{\"server_load\":" + std::to_string(load) + '}');
-  });
-  router.add("GET", "/metrics", Access::kKey, [this](std::shared_ptr<Exchange> exchange) {
-    const HttpCounters http = http_counters_ ? http_counters_() : HttpCounters{};
-    exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text(engine_.stats(), http));
-  });
 }
 
 void ApiImpl::handle_models(Exchange& exchange) {
@@ -238,7 +273,16 @@ void ApiImpl::handle_response(Exchange& exchange) {
   }
   const auto row = responses_.find(request.key_owner, id);
   if (row == nullptr) return respond_error(exchange, unknown_response(id));
+  const auto running = background_.find(request.key_owner + '\n' + row->id);
+  if (running != background_.end() && request.method != "GET") {
+    const std::shared_ptr<Generation> generation = running->second;
+    drop(generation);
+    end_background(*generation, "cancelled");
+    if (cancels) return exchange.respond(200, kJsonType, generation->pending_body("cancelled"));
+  }
   if (cancels) {
+    const auto body = Json::parse(row->body);
+    if (body.ok() && get_bool(*body, "background", false)) return exchange.respond(200, kJsonType, row->body);
     return respond_error(exchange, ApiError{.type = "invalid_request_error",
                                             .message = "Cannot cancel a synchronous response.",
                                             .param = "response_id"});
@@ -250,11 +294,9 @@ void ApiImpl::handle_response(Exchange& exchange) {
   exchange.respond(200, kJsonType, body + ",\"object\":\"response\",\"deleted\":true}");
 }
 
-void ApiImpl::health(Exchange& exchange) { exchange.respond(engine_.healthy(now_us()) ? 200 : 503, "", ""); }
-
-void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer) {
+void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer, Endpoint endpoint) {
   if (!is_json_media_type(exchange->request().header("content-type"))) {
-    return respond_error(*exchange, media_type_error());
+    return refuse(*exchange, media_type_error(), endpoint);
   }
   struct Job {
     std::optional<ApiError> error;
@@ -263,19 +305,20 @@ void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer) {
   auto job = std::make_shared<Job>();
   pool_.run([this, job, exchange,
              answer] { job->error = guarded([&] { return answer(exchange->request().body, *context_, job->body); }); },
-            [job, exchange] {
-              if (job->error) return respond_error(*exchange, *job->error);
+            [job, exchange, endpoint] {
+              if (job->error) return refuse(*exchange, *job->error, endpoint);
               exchange->respond(200, kJsonType, std::move(job->body));
             });
 }
 
 template <typename Prepared, typename PrepareIt, typename Make>
-void ApiImpl::handle_task(std::shared_ptr<Exchange> exchange, Prepared prepared, PrepareIt prepare, Make make) {
+void ApiImpl::handle_task(std::shared_ptr<Exchange> exchange, Endpoint endpoint, Prepared prepared, PrepareIt prepare,
+                          Make make) {
   if (!is_json_media_type(exchange->request().header("content-type"))) {
-    return respond_error(*exchange, media_type_error());
+    return refuse(*exchange, media_type_error(), endpoint);
   }
   if (shutting_down_) {
-    return respond_error(*exchange, shutting_down_error());
+    return refuse(*exchange, shutting_down_error(), endpoint);
   }
   struct Job {
     std::optional<ApiError> error;
@@ -287,42 +330,38 @@ void ApiImpl::handle_task(std::shared_ptr<Exchange> exchange, Prepared prepared,
   ++num_in_progress_;
   exchange->on_closed([this, ticket] {
     ticket->gone = true;
-    if (ticket->task == nullptr) return;
-    const std::shared_ptr<Task> task = std::move(ticket->task);
-    const std::vector<RequestId> open = task->open_requests();
-    task->abandon();
-    for (const RequestId request : open) targets_.erase(request);
-    retire(task);
+    if (ticket->task != nullptr) drop(std::exchange(ticket->task, nullptr));
   });
   pool_.run(
       [this, job, exchange, prepare] {
         job->error = guarded([&] { return prepare(exchange->request().body, *context_, job->prepared); });
       },
-      [this, job, ticket, exchange, make] {
+      [this, job, ticket, exchange, endpoint, make] {
         // What a worker still prepared when everything was cancelled must not start now.
         if (cancelled_ && !job->error) job->error = shutting_down_error();
         if (job->error || ticket->gone) {
           --num_in_progress_;
-          if (job->error) respond_error(*exchange, *job->error);
+          if (job->error) refuse(*exchange, *job->error, endpoint);
           return;
         }
-        begin_task(ticket, *exchange, make(exchange, std::move(job->prepared)));
+        std::shared_ptr<Task> task = make(exchange, std::move(job->prepared));
+        if (task != nullptr) begin_task(ticket, *exchange, std::move(task));
       });
 }
 
 void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
-  const auto make = [this, endpoint](const std::shared_ptr<Exchange>& from, PreparedGeneration prepared) {
-    std::string id = answer_id(*from, endpoint, prepared.request_id);
-    return std::make_shared<Generation>(Generation::Args{.services = &services_,
-                                                         .exchange = from,
-                                                         .endpoint = endpoint,
-                                                         .id = std::move(id),
-                                                         .prepared = std::move(prepared),
-                                                         .random = random_});
+  const auto make = [this, endpoint](const std::shared_ptr<Exchange>& from,
+                                     PreparedGeneration prepared) -> std::shared_ptr<Task> {
+    if (prepared.responses != nullptr && prepared.responses->background && !prepared.params.stream) {
+      begin_background(*from, std::move(prepared));
+      return nullptr;
+    }
+    const Endpoint answers_as = prepared.endpoint.value_or(endpoint);
+    return make_generation(from, answers_as, std::move(prepared));
   };
   PreparedGeneration prepared;
   prepared.owner = exchange->request().key_owner;
-  handle_task(std::move(exchange), std::move(prepared), prepare_of(endpoint), make);
+  handle_task(std::move(exchange), endpoint, std::move(prepared), prepare_of(endpoint), make);
 }
 
 void ApiImpl::handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
@@ -331,7 +370,7 @@ void ApiImpl::handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoi
     return std::make_shared<PoolingTask>(PoolingTask::Args{
         .services = &pooling_services_, .exchange = from, .id = std::move(id), .prepared = std::move(prepared)});
   };
-  handle_task(std::move(exchange), PreparedPooling{.endpoint = endpoint}, prepare_pooling, make);
+  handle_task(std::move(exchange), endpoint, PreparedPooling{.endpoint = endpoint}, prepare_pooling, make);
 }
 
 void ApiImpl::begin_task(const std::shared_ptr<Ticket>& ticket, Exchange& exchange, std::shared_ptr<Task> task) {
@@ -341,6 +380,67 @@ void ApiImpl::begin_task(const std::shared_ptr<Ticket>& ticket, Exchange& exchan
     if (const auto alive = weak.lock()) alive->resume();
   });
   if (!submit(*task)) retire(task);
+}
+
+std::shared_ptr<Generation> ApiImpl::make_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint,
+                                                     PreparedGeneration prepared) {
+  std::string id = answer_id(*exchange, endpoint, prepared.request_id);
+  return std::make_shared<Generation>(Generation::Args{.services = &services_,
+                                                       .exchange = std::move(exchange),
+                                                       .endpoint = endpoint,
+                                                       .id = std::move(id),
+                                                       .prepared = std::move(prepared),
+                                                       .random = random_});
+}
+
+/// The client is told that the response is queued; what becomes of it is in the response store.
+void ApiImpl::begin_background(Exchange& exchange, PreparedGeneration prepared) {
+  struct Outcome {
+    std::weak_ptr<Generation> generation;
+    int status = 0;
+    std::string body;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  const auto done = [this, outcome](int status, std::string body) {
+    outcome->status = status;
+    outcome->body = std::move(body);
+    const auto generation = outcome->generation.lock();
+    if (generation != nullptr) end_background(*generation, status == 200 ? nullptr : "failed");
+  };
+  const auto generation =
+      make_generation(std::make_shared<DetachedExchange>(exchange.request(), done), kResponses, std::move(prepared));
+  active_.emplace(generation.get(), generation);
+  if (!submit(*generation)) {
+    retire(generation);
+    return exchange.respond(outcome->status, kJsonType, std::move(outcome->body));
+  }
+  outcome->generation = generation;
+  background_[generation->prepared().owner + '\n' + generation->id()] = generation;
+  store_pending(*generation, "queued");
+  exchange.respond(200, kJsonType, generation->pending_body("queued"));
+}
+
+/// `status`: of a response that did not come to its end; null: it did, and is stored.
+void ApiImpl::end_background(const Generation& generation, const char* status) {
+  const auto found = background_.find(generation.prepared().owner + '\n' + generation.id());
+  if (found != background_.end() && found->second.get() == &generation) background_.erase(found);
+  if (status != nullptr) store_pending(generation, status);
+}
+
+void ApiImpl::store_pending(const Generation& generation, const char* status) {
+  responses_.put({.time_us = unix_time_us(),
+                  .owner = generation.prepared().owner,
+                  .id = generation.id(),
+                  .body = generation.pending_body(status),
+                  .messages = ""});
+}
+
+/// Ends a request whose outcome nobody waits for.
+void ApiImpl::drop(const std::shared_ptr<Task>& task) {
+  const std::vector<RequestId> open = task->open_requests();
+  task->abandon();
+  for (const RequestId request : open) targets_.erase(request);
+  retire(task);
 }
 
 /// The client's id where it sent one, with the prefix of the endpoint. Responses are looked up by their id later, so
@@ -404,11 +504,15 @@ void ApiImpl::on_engine_events() {
 
 void ApiImpl::cancel_all() {
   cancelled_ = true;
+  end_all(shutting_down_error());
+}
+
+void ApiImpl::end_all(const ApiError& error) {
   std::vector<std::shared_ptr<Task>> all;
   for (const auto& [pointer, task] : active_) all.push_back(task);
   for (const auto& task : all) {
     for (const RequestId request : task->open_requests()) targets_.erase(request);
-    task->fail(shutting_down_error());
+    task->fail(error);
     task->flush();
     retire(task);
   }

@@ -77,6 +77,8 @@ struct ApiOptions {
   bool log_peers = true;                               // that line names the client's address
   int64_t stored_responses_max = 10'000;               // of /v1/responses, for previous_response_id
   int64_t stored_responses_bytes_max = 64 << 20;
+  bool dev_mode = false;            // /server_info, /reset_prefix_cache and the routes of sleeping exist
+  bool enable_sleep_mode = false;   // the routes of sleeping exist
   bool enable_server_load = false;  // GET /load counts
 };
 

@@ -135,8 +135,18 @@ std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContex
   return prepare_chat_body(std::move(body), context, out);
 }
 
+std::optional<ApiError> prepare_invocation(std::string_view bytes, const PrepareContext& context,
+                                           PreparedGeneration& out) {
+  Json body;
+  if (auto error = parse_body(bytes, body)) return error;
+  const bool is_chat = body.find("messages") != nullptr;
+  out.endpoint = is_chat ? kChat : kCompletions;
+  return is_chat ? prepare_chat_body(std::move(body), context, out) : prepare_completion(bytes, context, out);
+}
+
 std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& context, PreparedGeneration& out) {
   if (auto error = check_fields(body, kChat, {context.options->stop_strings_max})) return error;
+  warn_of_unknown_fields(body, kChat, out);
   if (auto error = check_model(body, *context.options)) return error;
   if (auto error = read_params(body, kChat, *context.options, context.limits(), out.params)) return error;
   if (auto error = read_output_plan(body, *context.options, *context.tokenizer, out.output)) return error;
@@ -155,7 +165,7 @@ std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& conte
   out.prompts.push_back(std::move(prompt));
   out.role = std::move(rendered.role);
   if (out.params.echo && rendered.last_role == out.role) out.echo_text = std::move(rendered.last_text);
-  if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
+  read_names(body, out);
   return prepare_constraint(body, context, out);
 }
 

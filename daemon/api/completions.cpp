@@ -134,6 +134,7 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
   if (auto error = parse_body(bytes, body)) return error;
   const ApiOptions& options = *context.options;
   if (auto error = check_fields(body, kCompletions, {options.stop_strings_max})) return error;
+  warn_of_unknown_fields(body, kCompletions, out);
   std::vector<RawPrompt> raw;
   if (auto error = list_prompts(body, options, raw)) return error;
   if (auto error = check_model(body, options)) return error;
@@ -150,7 +151,7 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
     if (auto error = prepare_prompt(one, body, context, out.params, prompt)) return error;
     out.prompts.push_back(std::move(prompt));
   }
-  if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
+  read_names(body, out);
   ConstraintSource source;
   if (auto error = read_constraint(body, source)) return error;
   return context.constraints->compile(source, ThinkingStart::kNone, out.constraint);

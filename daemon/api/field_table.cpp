@@ -9,8 +9,9 @@ namespace {
 
 constexpr uint16_t kGenerate = kChat | kCompletions;
 // Fields that /v1/responses and /v1/messages share with chat are handed on to it as they are.
-constexpr uint16_t kTranslated = kResponses | kMessages;
-constexpr uint16_t kSampled = kGenerate | kTranslated;
+constexpr uint16_t kAnthropic = kMessages | kCountTokens;
+constexpr uint16_t kTranslated = kResponses | kAnthropic;
+constexpr uint16_t kSampled = kGenerate | kResponses | kMessages;
 constexpr uint16_t kTokenize = kTokenizeChat | kTokenizeText;
 constexpr uint16_t kTemplated = kChat | kTokenizeChat;
 constexpr uint16_t kAll = kGenerate | kTokenize | kDetokenize | kResponses;
@@ -119,6 +120,17 @@ constexpr std::array kRules{
     FieldRule{"cache_salt", FieldType::kString, kGenerate | kResponses},
     int_rule("stream_interval", kGenerate, true, 1),
     int_rule("thinking_token_budget", kGenerate, true, -1),
+    FieldRule{"model", FieldType::kString, kAnthropic, kNotNull, true},
+    FieldRule{"messages", FieldType::kAny, kAnthropic, kNotNull, true},
+    FieldRule{"system", FieldType::kTextOrList, kAnthropic},
+    FieldRule{"tools", FieldType::kObjectList, kAnthropic},
+    FieldRule{"tool_choice", FieldType::kObject, kAnthropic},
+    FieldRule{"thinking", FieldType::kObject, kAnthropic},
+    FieldRule{"output_config", FieldType::kObject, kAnthropic},
+    FieldRule{"max_tokens", FieldType::kInt, kMessages, kNotNull, true},
+    FieldRule{"stop_sequences", FieldType::kStringList, kMessages},
+    FieldRule{"metadata", FieldType::kObject, kMessages},
+    FieldRule{"service_tier", FieldType::kAny, kMessages},
     FieldRule{"input", FieldType::kTextOrList, kResponses, kNotNull, true},
     FieldRule{"instructions", FieldType::kString, kResponses},
     FieldRule{"max_output_tokens", FieldType::kInt, kResponses},

@@ -457,6 +457,22 @@ std::optional<ApiError> check_fields(Json& body, Endpoint endpoint, const FieldL
   return std::nullopt;
 }
 
+std::string unknown_fields(const Json& body, Endpoint endpoint) {
+  constexpr size_t kNamesMax = 10;
+  std::string names;
+  size_t count = 0;
+  for (const auto& [name, value] : body.as_object()) {
+    const auto rules = field_rules();
+    const bool known = std::any_of(rules.begin(), rules.end(), [&, &field = name](const FieldRule& rule) {
+      return rule.name == field && (rule.endpoints & endpoint) != 0;
+    });
+    if (known || ++count > kNamesMax) continue;
+    names += (names.empty() ? "" : ", ") + name.substr(0, 64);
+  }
+  if (count > kNamesMax) names += " and " + std::to_string(count - kNamesMax) + " more";
+  return names;
+}
+
 const Json* find_given(const Json& body, std::string_view name) {
   const Json* value = body.find(name);
   return value == nullptr || value->is_null() ? nullptr : value;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,7 @@ enum Endpoint : uint16_t {
   kClassify = 1024,
   kScore = 2048,
   kRerank = 4096,
+  kInvocations = 8192,  // a route, no schema: the body decides between chat and completions
 };
 
 enum class FieldType : uint8_t {
@@ -95,6 +97,9 @@ std::vector<SchemaError> check_schema(Json& body, Endpoint endpoint, const Field
 /// Checks and coerces `body` in place. Errors: 400 "Bad Request" of the schema (all fields at once), or the refusal
 /// of a later rule or of a feature that is not offered.
 std::optional<ApiError> check_fields(Json& body, Endpoint endpoint, const FieldLimits& limits);
+
+/// Top-level names that no rule of this endpoint knows: they are passed over. At most so many, as one text for people.
+std::string unknown_fields(const Json& body, Endpoint endpoint);
 
 // Reading a checked body. Null and absent are both "not given".
 bool get_bool(const Json& body, std::string_view name, bool fallback);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/api/anthropic.h"
 #include "daemon/api/models.h"
 #include "daemon/api/responses.h"
 #include "daemon/api/tenant.h"
@@ -19,6 +20,8 @@ const char* endpoint_path(Endpoint endpoint) {
       return "/v1/completions";
     case kResponses:
       return "/v1/responses";
+    case kMessages:
+      return "/v1/messages";
     default:
       return "/v1/chat/completions";
   }
@@ -30,6 +33,8 @@ std::unique_ptr<AnswerFormat> make_format(AnswerFacts facts) {
       return make_completion_format(std::move(facts));
     case kResponses:
       return make_responses_format(std::move(facts));
+    case kMessages:
+      return make_anthropic_format(std::move(facts));
     default:
       return make_chat_format(std::move(facts));
   }
@@ -151,12 +156,24 @@ bool Generation::on_event(size_t index, Event& event) {
   return sequence.done;
 }
 
+/// What the request asked for in vain, in a Warning header (RFC 7234): clients that care can see it.
+std::vector<HttpHeader> Generation::extra_headers() const {
+  constexpr size_t kBytesMax = 1024;
+  std::string text;
+  for (const std::string& warning : prepared_.warnings) text += (text.empty() ? "" : "; ") + warning;
+  if (text.empty()) return {};
+  for (char& c : text) {
+    if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') c = '?';
+  }
+  return {{"warning", "299 seraph \"" + text.substr(0, kBytesMax) + '"'}};
+}
+
 /// The first event of all opens the stream: errors before it are plain answers with their own status.
 void Generation::begin_output() {
   if (output_begun_) return;
   output_begun_ = true;
   if (!prepared_.params.stream) return;
-  exchange_->begin_stream({{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
+  exchange_->begin_stream(extra_headers());
   format_->begin_stream(out_, {.prompt_tokens = sequences_.front().record.prompt_tokens});
 }
 
@@ -232,7 +249,8 @@ void Generation::finish_sequence(Sequence& sequence, const Event& event, int sto
   if (stop < 0 && !params.echo_only) stop = sequence.text.finish(text);
   parse_text(sequence, std::string_view(text).substr(before), true);
   const bool by_length = stop < 0 && event.finish == FinishReason::kLength;
-  const bool calls = !sequence.call_ids.empty() && !prepared_.output.forced_name;
+  const bool found_calls = !sequence.call_ids.empty();
+  const bool calls = found_calls && !prepared_.output.forced_name;
   sequence.choice.finish_reason = by_length ? "length" : calls ? "tool_calls" : "stop";
   if (sequence.parser != nullptr && !params.stream) {
     sequence.choice.parsed.emplace().add(sequence.deltas);
@@ -249,6 +267,12 @@ void Generation::finish_sequence(Sequence& sequence, const Event& event, int sto
   if (params.logprobs && !params.stream) {
     sequence.choice.logprobs.clear();
     sequence.columns.take(sequence.choice.logprobs, 0);
+  }
+  if (!prepared_.output.format.tool_parser.empty()) {
+    const auto type = endpoint_ == kChat        ? ApiMetrics::RequestType::kChat
+                      : endpoint_ == kResponses ? ApiMetrics::RequestType::kResponses
+                                                : ApiMetrics::RequestType::kOther;
+    services_.metrics->count_tool_parse(type, params.stream, found_calls);
   }
   sequence.record.kind = kind_of(sequence.choice.finish_reason);
   services_.metrics->observe_finish(sequence.record);
@@ -318,7 +342,7 @@ void Generation::complete() {
     std::vector<Choice> choices;
     choices.reserve(sequences_.size());
     for (Sequence& sequence : sequences_) choices.push_back(std::move(sequence.choice));
-    exchange_->respond(200, "application/json", format_->body(choices, usage()));
+    exchange_->respond(200, "application/json", format_->body(choices, usage()), extra_headers());
     sequences_.front().choice.finish_reason = choices.front().finish_reason;
   }
   record_end(200, sequences_.front().choice.finish_reason);
@@ -374,7 +398,7 @@ void Generation::fail(const ApiError& error) {
   } else {
     std::vector<HttpHeader> extra;
     if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
-    exchange_->respond(error.status, "application/json", error_json(error), std::move(extra));
+    exchange_->respond(error.status, "application/json", error_body(endpoint_, error), std::move(extra));
   }
   if (error.status >= 500) {
     for (Sequence& sequence : sequences_) {
@@ -408,14 +432,24 @@ void Generation::record_end(int status, std::string_view finish_reason) {
     }
   }
   row.total_us = now - first.arrived_us;
-  if (services_.options->log_requests) {
-    spdlog::info("{} {} {} {} {}: {} prompt tokens ({} cached), {} generated, first token {} ms, total {} ms",
-                 services_.options->log_peers ? exchange_->request().peer : "-", row.endpoint, id_, status,
-                 finish_reason, row.prompt_tokens, row.cached_tokens, row.completion_tokens,
-                 row.ttft_us < 0 ? -1 : row.ttft_us / 1000, row.total_us / 1000);
-  }
+  if (services_.options->log_requests) log_end(row);
   if (services_.options->log_requests && services_.options->log_text_bytes_max > 0) log_prompt();
   if (services_.store != nullptr) services_.store->log_request(std::move(row));
+}
+
+/// Who asked, and the client's name for its own user, are left out where peers are not to be named.
+void Generation::log_end(const RequestRow& row) const {
+  constexpr size_t kUserMax = 64;
+  const bool named = services_.options->log_peers;
+  std::string user;
+  if (named && !prepared_.user.empty()) {
+    user = " user ";
+    append_json_string(user, std::string_view(prepared_.user).substr(0, kUserMax));
+  }
+  spdlog::info("{} {} {}{} {} {}: {} prompt tokens ({} cached), {} generated, first token {} ms, total {} ms",
+               named ? exchange_->request().peer : "-", row.endpoint, id_, user, row.status, row.finish_reason,
+               row.prompt_tokens, row.cached_tokens, row.completion_tokens, row.ttft_us < 0 ? -1 : row.ttft_us / 1000,
+               row.total_us / 1000);
 }
 
 /// The beginning of the first prompt, never more than the option allows: prompts are private and long.

@@ -58,6 +58,10 @@ class Generation final : public Task {
   void fail(const ApiError& error) override;
   void resume() override;
 
+  const std::string& id() const { return id_; }
+  const PreparedGeneration& prepared() const { return prepared_; }
+  std::string pending_body(const char* status) const { return format_->pending(status); }
+
  private:
   struct Sequence {
     Sequence(const Tokenizer& tokenizer, const TextRules& rules, LogprobColumns columns_)
@@ -91,7 +95,9 @@ class Generation final : public Task {
   Usage usage() const;
   std::string make_call_id();
   void complete();
+  std::vector<HttpHeader> extra_headers() const;
   void record_end(int status, std::string_view finish_reason);
+  void log_end(const RequestRow& row) const;
   void log_prompt() const;
 
   const GenerationServices& services_;

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace seraph {
@@ -52,6 +55,15 @@ std::string escape_label(const std::string& text) {
     }
   }
   return out;
+}
+
+/// Open ones and the limit; {0, 0} where the system does not tell.
+std::pair<double, double> file_descriptors() {
+  std::error_code error;
+  const auto open = std::filesystem::directory_iterator("/proc/self/fd", error);
+  rlimit limit{};
+  if (error || getrlimit(RLIMIT_NOFILE, &limit) != 0) return {0, 0};
+  return {static_cast<double>(std::distance(begin(open), end(open))), static_cast<double>(limit.rlim_cur)};
 }
 
 }  // namespace
@@ -171,6 +183,15 @@ void ApiMetrics::histogram(std::string& out, std::string_view name, std::string_
   sample(out, base + "_created", started_unix_s_);
 }
 
+void ApiMetrics::counters(std::string& out, std::string_view name, std::string_view help,
+                          std::span<const Labelled> samples) const {
+  family(out, name, "counter", help);
+  for (const Labelled& one : samples) sample(out, name, one.value, one.labels);
+  const std::string created = std::string(name.substr(0, name.size() - 6)) + "_created";
+  family(out, created, "gauge", help);
+  for (const Labelled& one : samples) sample(out, created, started_unix_s_, one.labels);
+}
+
 std::string ApiMetrics::text(const EngineStats& stats, const HttpCounters& http) const {
   std::string out;
   out.reserve(64 << 10);
@@ -196,17 +217,31 @@ void ApiMetrics::append_engine(std::string& out, const EngineStats& stats) const
   single(out, "vllm:prompt_tokens_total", "counter", "Number of prefill tokens processed.", real(stats.prompt_tokens));
   single(out, "vllm:prompt_tokens_cached_total", "counter", "Number of cached prompt tokens (local + external).",
          real(stats.prefix_hits_tokens));
-  family(out, "vllm:prompt_tokens_by_source_total", "counter", "Number of prompt tokens by source.");
-  sample(out, "vllm:prompt_tokens_by_source_total",
-         real(std::max<int64_t>(0, stats.prompt_tokens - stats.prefix_hits_tokens)), "source=\"local_compute\"");
-  sample(out, "vllm:prompt_tokens_by_source_total", real(stats.prefix_hits_tokens), "source=\"local_cache_hit\"");
-  sample(out, "vllm:prompt_tokens_by_source_total", 0, "source=\"external_kv_transfer\"");
+  append_sources(out, stats);
   single(out, "vllm:generation_tokens_total", "counter", "Number of generation tokens processed.",
          real(stats.generation_tokens));
   family(out, "vllm:engine_sleep_state", "gauge", "Engine sleep state.");
-  sample(out, "vllm:engine_sleep_state", 1, "sleep_state=\"awake\"");
-  sample(out, "vllm:engine_sleep_state", 0, "sleep_state=\"weights_offloaded\"");
-  sample(out, "vllm:engine_sleep_state", 0, "sleep_state=\"discard_all\"");
+  const char* states[] = {"awake", "weights_offloaded", "discard_all"};  // by level
+  for (int32_t level = 0; level < 3; ++level) {
+    sample(out, "vllm:engine_sleep_state", stats.sleep_level == level ? 1 : 0,
+           std::string("sleep_state=\"") + states[level] + '"');
+  }
+}
+
+void ApiMetrics::append_sources(std::string& out, const EngineStats& stats) const {
+  const auto computed = static_cast<double>(std::max<int64_t>(0, stats.prompt_tokens - stats.prefix_hits_tokens));
+  const auto hits = static_cast<double>(stats.prefix_hits_tokens);
+  const Labelled by_source[] = {{"source=\"local_compute\"", computed},
+                                {"source=\"local_cache_hit\"", hits},
+                                {"source=\"external_kv_transfer\""}};
+  counters(out, "vllm:prompt_tokens_by_source_total", "Number of prompt tokens by source.", by_source);
+  const Labelled by_tier[] = {{"source=\"device\"", hits},
+                              {"source=\"host\""},
+                              {"source=\"p2p\""},
+                              {"source=\"disk\""},
+                              {"source=\"external_unspecified\""}};
+  counters(out, "vllm:prompt_tokens_cached_by_source_total",
+           "Prefix-cache hit tokens by the cache tier that supplied them.", by_tier);
 }
 
 void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const {
@@ -225,6 +260,11 @@ void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const 
     single(out, name, "counter", "Prefix cache hits, in terms of number of cached tokens.",
            real(stats.prefix_hits_tokens));
   }
+  // There is no cache beyond this process, and none of images: what does not exist is never asked.
+  for (const char* name : {"vllm:external_prefix_cache_queries_total", "vllm:external_prefix_cache_hits_total",
+                           "vllm:mm_cache_queries_total", "vllm:mm_cache_hits_total"}) {
+    single(out, name, "counter", "Always 0: there is no such cache.", 0);
+  }
   single(out, "vllm:gpu_prefix_cache_hit_rate", "gauge", "Prefix cache hit rate.", hit_rate);
   family(out, "vllm:cache_config_info", "gauge", "Information of the LLMEngine CacheConfig");
   sample(out, "vllm:cache_config_info", 1,
@@ -242,15 +282,16 @@ void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const 
 }
 
 void ApiMetrics::append_requests(std::string& out) const {
-  family(out, "vllm:request_success_total", "counter", "Count of successfully processed requests.");
+  std::vector<Labelled> finished;
   for (size_t i = 0; i < finished_.size(); ++i) {
-    sample(out, "vllm:request_success_total", static_cast<double>(finished_[i]),
-           std::string("finished_reason=\"") + kFinishNames[i] + '"');
+    finished.push_back({std::string("finished_reason=\"") + kFinishNames[i] + '"', static_cast<double>(finished_[i])});
   }
-  family(out, "vllm:admission_rejections_total", "counter",
-         "Number of admission attempts rejected by a queue limit, by reason.");
-  sample(out, "vllm:admission_rejections_total", static_cast<double>(rejections_), "reason=\"max_num_queued_reqs\"");
-  sample(out, "vllm:admission_rejections_total", 0, "reason=\"max_num_queued_tokens\"");
+  counters(out, "vllm:request_success_total", "Count of successfully processed requests.", finished);
+  const Labelled rejected[] = {{"reason=\"max_num_queued_reqs\"", static_cast<double>(rejections_)},
+                               {"reason=\"max_num_queued_tokens\""}};
+  counters(out, "vllm:admission_rejections_total", "Number of admission attempts rejected by a queue limit, by reason.",
+           rejected);
+  append_tool_parses(out);
   histogram(out, "vllm:request_prompt_tokens", "Number of prefill tokens processed.", prompt_tokens_);
   histogram(out, "vllm:request_generation_tokens", "Number of generation tokens processed.", generation_tokens_);
   histogram(out, "vllm:iteration_tokens_total", "Histogram of number of tokens per engine_step.", iteration_tokens_);
@@ -279,10 +320,21 @@ void ApiMetrics::append_requests(std::string& out) const {
             "Histogram of new KV tokens computed during prefill (excluding cached tokens).", computed_tokens_);
 }
 
-void ApiMetrics::append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const {
-  single(out, "seraph:engine_steps_total", "counter", "Steps of the engine.", static_cast<double>(stats.num_steps));
-  single(out, "seraph:step_device_seconds_total", "counter", "Time of steps inside kernels.", seconds(stats.device_us));
-  single(out, "seraph:step_host_seconds_total", "counter", "Time of steps outside kernels.", seconds(stats.host_us));
+void ApiMetrics::append_tool_parses(std::string& out) const {
+  std::vector<Labelled> samples;
+  for (const char* type : {"chat_completions", "responses", "other"}) {
+    for (const char* mode : {"streaming", "non_streaming"}) {
+      for (const char* outcome : {"tool_call", "no_tool_call"}) {
+        samples.push_back(
+            {std::string("mode=\"") + mode + "\",outcome=\"" + outcome + "\",request_type=\"" + type + '"',
+             static_cast<double>(tool_parses_[samples.size()])});
+      }
+    }
+  }
+  counters(out, "vllm:tool_call_parser_invocations_total", "Total number of answers that a tool parser read.", samples);
+}
+
+void ApiMetrics::append_http(std::string& out, const HttpCounters& http) const {
   single(out, "seraph:http_connections_open", "gauge", "Open HTTP connections.",
          static_cast<double>(http.connections_open));
   single(out, "seraph:http_connections_total", "counter", "Accepted HTTP connections.",
@@ -297,6 +349,13 @@ void ApiMetrics::append_process(std::string& out, const EngineStats& stats, cons
     append_number(out, static_cast<double>(http.responses_by_class[status]));
     out += '\n';
   }
+}
+
+void ApiMetrics::append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const {
+  single(out, "seraph:engine_steps_total", "counter", "Steps of the engine.", static_cast<double>(stats.num_steps));
+  single(out, "seraph:step_device_seconds_total", "counter", "Time of steps inside kernels.", seconds(stats.device_us));
+  single(out, "seraph:step_host_seconds_total", "counter", "Time of steps outside kernels.", seconds(stats.host_us));
+  append_http(out, http);
   const auto plain = [&](std::string_view name, std::string_view type, std::string_view help, double value) {
     family(out, name, type, help);
     out += name;
@@ -307,6 +366,10 @@ void ApiMetrics::append_process(std::string& out, const EngineStats& stats, cons
   size_t resident = 0;
   if (uv_resident_set_memory(&resident) == 0) {
     plain("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", static_cast<double>(resident));
+  }
+  if (const auto [used_fds, max_fds] = file_descriptors(); max_fds > 0) {
+    plain("process_open_fds", "gauge", "Number of open file descriptors.", used_fds);
+    plain("process_max_fds", "gauge", "Maximum number of open file descriptors.", max_fds);
   }
   rusage used{};
   if (getrusage(RUSAGE_SELF, &used) == 0) {

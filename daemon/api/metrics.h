@@ -51,6 +51,11 @@ class ApiMetrics {
   /// Called once per wake-up: steps that went by since the last call count with the last step's tokens.
   void observe_steps(const EngineStats& stats);
   void count_rejection() { ++rejections_; }
+  /// An answer went through a tool parser.
+  enum class RequestType : uint8_t { kChat, kResponses, kOther };
+  void count_tool_parse(RequestType type, bool streaming, bool found_calls) {
+    ++tool_parses_[(static_cast<size_t>(type) * 2 + (streaming ? 0 : 1)) * 2 + (found_calls ? 0 : 1)];
+  }
 
   std::string text(const EngineStats& stats, const HttpCounters& http) const;
 
@@ -58,12 +63,22 @@ class ApiMetrics {
   static double seconds(MonotonicUs us) { return static_cast<double>(us) * 1e-6; }
   void append_engine(std::string& out, const EngineStats& stats) const;
   void append_cache(std::string& out, const EngineStats& stats) const;
+  void append_sources(std::string& out, const EngineStats& stats) const;
   void append_requests(std::string& out) const;
+  void append_tool_parses(std::string& out) const;
+  void append_http(std::string& out, const HttpCounters& http) const;
   void append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const;
   void family(std::string& out, std::string_view name, std::string_view type, std::string_view help) const;
   void sample(std::string& out, std::string_view name, double value, std::string_view more_labels = {}) const;
   void single(std::string& out, std::string_view name, std::string_view type, std::string_view help,
               double value) const;
+  struct Labelled {
+    std::string labels;
+    double value = 0;
+  };
+  /// A counter with samples by label, and when they began. `name` ends in _total.
+  void counters(std::string& out, std::string_view name, std::string_view help,
+                std::span<const Labelled> samples) const;
   void histogram(std::string& out, std::string_view name, std::string_view help, const Histogram& values) const;
 
   const std::string labels_;  // engine="0",model_name="..."
@@ -73,7 +88,8 @@ class ApiMetrics {
   Histogram e2e_latency_, queue_time_, inference_time_, prefill_time_, decode_time_;
   Histogram prompt_tokens_, generation_tokens_, max_generation_tokens_, params_max_tokens_, computed_tokens_;
   Histogram params_n_, iteration_tokens_;
-  std::array<int64_t, 5> finished_{};  // by FinishKind
+  std::array<int64_t, 5> finished_{};      // by FinishKind
+  std::array<int64_t, 12> tool_parses_{};  // type, streaming or not, calls or not
   int64_t rejections_ = 0;
   int64_t steps_seen_ = 0;
   const double started_unix_s_;

@@ -134,6 +134,17 @@ std::optional<ApiError> check_model(const Json& body, const ApiOptions& options)
   return unknown_model(*name, options);
 }
 
+void warn_of_unknown_fields(const Json& body, Endpoint endpoint, PreparedGeneration& out) {
+  if (std::string names = unknown_fields(body, endpoint); !names.empty()) {
+    out.warnings.push_back("unknown fields: " + std::move(names));
+  }
+}
+
+void read_names(const Json& body, PreparedGeneration& out) {
+  if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
+  if (const std::string* user = find_string(body, "user")) out.user = *user;
+}
+
 std::optional<ApiError> encode_prompt(std::string_view text, bool add_special_tokens, const PrepareContext& context,
                                       std::vector<TokenId>& ids) {
   // A text this long cannot fit; tokenizing it first would only burn a worker. Four is slack for normalizers.

@@ -53,6 +53,8 @@ struct PreparedGeneration {
   std::string request_id;                             // the body's; "" when absent
   OutputPlan output;                                  // chat
   std::shared_ptr<const Constraint> constraint;       // of every choice's text; null: free
+  std::optional<Endpoint> endpoint;                   // whose answer it is, where the route leaves that to the body
+  std::string user;                                   // as the client names its own user; for the log
   std::string owner;                                  // whose key the request came with; set before it is prepared
   std::vector<std::string> warnings;                  // what was passed over, for a header of the answer
   std::shared_ptr<const ResponsesRequest> responses;  // of /v1/responses
@@ -60,10 +62,19 @@ struct PreparedGeneration {
 
 // chat.cpp, completions.cpp
 std::optional<ApiError> prepare_chat(std::string_view bytes, const PrepareContext& context, PreparedGeneration& out);
+/// /invocations: a chat body when it has messages, else a completion's.
+std::optional<ApiError> prepare_invocation(std::string_view bytes, const PrepareContext& context,
+                                           PreparedGeneration& out);
 /// The same from a body that another endpoint translated into a chat body.
 std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& context, PreparedGeneration& out);
 std::optional<ApiError> prepare_completion(std::string_view bytes, const PrepareContext& context,
                                            PreparedGeneration& out);
+
+/// Notes the fields of a checked body that no rule knows.
+void warn_of_unknown_fields(const Json& body, Endpoint endpoint, PreparedGeneration& out);
+
+/// What a checked body calls the request and its user.
+void read_names(const Json& body, PreparedGeneration& out);
 
 /// A checked chat body (of /v1/chat/completions or /tokenize) as prompt text.
 struct RenderedChat {

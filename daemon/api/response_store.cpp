@@ -29,7 +29,7 @@ void ResponseStore::put(ResponseRow row) {
   const std::lock_guard lock(mutex_);
   const auto shared = std::make_shared<const ResponseRow>(std::move(row));
   if (bytes_of(*shared) > limits_.bytes_max) return;
-  if (store_ != nullptr) store_->save_response(*shared);
+  if (store_ != nullptr && !shared->messages.empty()) store_->save_response(*shared);
   insert(shared);
 }
 

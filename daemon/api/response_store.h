@@ -25,7 +25,8 @@ class ResponseStore {
   /// Takes what `store` (may be null) has kept from earlier runs.
   ResponseStore(Limits limits, Store* store);
 
-  /// Keeps or replaces. The oldest give way; a response beyond bytes_max on its own is not kept.
+  /// Keeps or replaces; one without messages is not finished, and stays out of the database. The oldest give way; a
+  /// response beyond bytes_max on its own is not kept.
   void put(ResponseRow row);
   /// Null when there is none.
   std::shared_ptr<const ResponseRow> find(std::string_view owner, std::string_view id) const;

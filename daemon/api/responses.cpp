@@ -156,15 +156,16 @@ std::optional<ApiError> prepare_responses(std::string_view bytes, const PrepareC
   Json& body = request->body;
   if (auto error = parse_body(bytes, body)) return error;
   if (auto error = check_fields(body, kResponses, {context.options->stop_strings_max})) return error;
+  warn_of_unknown_fields(body, kResponses, out);
   if (find_given(body, "prompt") != nullptr) {
     return bad_request("prompt template is not supported (parameter=prompt)", "prompt");
   }
-  if (get_bool(body, "background", false)) {
-    return invalid_request("background mode is not offered by this server; use `stream` or wait for the answer",
-                           "background");
+  request->store = get_bool(body, "store", true);
+  request->background = get_bool(body, "background", false);
+  if (request->background && !request->store) {
+    return invalid_request("background mode needs `store`: what is not stored cannot be asked for later", "background");
   }
   if (auto error = check_model(body, *context.options)) return error;
-  request->store = get_bool(body, "store", true);
   if (auto error = read_conversation(body, context, out.owner, *request)) return error;
   Json chat = shared_fields(body);
   if (auto error = read_output(body, context, chat)) return error;

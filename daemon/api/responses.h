@@ -20,6 +20,7 @@ struct ResponsesRequest {
   Json::Array conversation;  // chat messages without instructions: those of previous_response_id, then the input
   std::string tool_choice;   // JSON, as the answer shows it
   bool store = true;
+  bool background = false;  // the client is answered at once and asks for the outcome later
 };
 
 /// Looks up previous_response_id among the responses of out.owner. Errors: 400, 404 in OpenAI's shape.

@@ -1,9 +1,9 @@
 // The answer of /v1/responses: output items (thinking, a message, calls) as one object or as a sequence of events.
 #include <charconv>
 #include <utility>
-#include <vector>
 
 #include "daemon/api/fields.h"
+#include "daemon/api/item_format.h"
 #include "daemon/api/models.h"
 #include "daemon/api/response_store.h"
 #include "daemon/api/responses.h"
@@ -11,19 +11,6 @@
 
 namespace seraph {
 namespace {
-
-constexpr std::string_view kBlank = " \t\r\n";
-
-/// One member of "output".
-struct Item {
-  enum class Kind { kReasoning, kMessage, kCall };
-  Kind kind = Kind::kMessage;
-  std::string id;
-  std::string text;      // thinking, message text, or a call's arguments
-  std::string call_id;   // kCall
-  std::string name;      // kCall
-  std::string logprobs;  // kMessage: entries, without brackets
-};
 
 std::string quoted(std::string_view text) {
   std::string out;
@@ -51,18 +38,18 @@ std::string reasoning_part(std::string_view text) {
   return R"({"text":)" + quoted(text) + R"(,"type":"reasoning_text"})";
 }
 
-std::string item_json(const Item& item, bool done) {
+std::string item_json(const AnswerItem& item, bool done) {
   const std::string status = done ? "\"completed\"" : "\"in_progress\"";
   const std::string id = "{\"id\":" + quoted(item.id);
   switch (item.kind) {
-    case Item::Kind::kReasoning:
+    case AnswerItem::Kind::kThinking:
       return id + R"(,"summary":[],"type":"reasoning","content":)" +
              (done ? '[' + reasoning_part(item.text) + ']' : "null") + R"(,"encrypted_content":null,"status":)" +
              (done ? "null" : status) + '}';
-    case Item::Kind::kMessage:
+    case AnswerItem::Kind::kText:
       return id + ",\"content\":[" + (done ? text_part(item.text, item.logprobs) : std::string()) +
              R"(],"role":"assistant","status":)" + status + R"(,"type":"message","phase":null})";
-    case Item::Kind::kCall:
+    case AnswerItem::Kind::kCall:
       return "{\"arguments\":" + quoted(item.text) + ",\"call_id\":" + quoted(item.call_id) +
              ",\"name\":" + quoted(item.name) + R"(,"type":"function_call","id":)" + quoted(item.id) +
              ",\"status\":" + status + '}';
@@ -70,69 +57,70 @@ std::string item_json(const Item& item, bool done) {
   return {};
 }
 
-class ResponsesFormat : public AnswerFormat {
+std::string part_json(const AnswerItem& item) {
+  return item.kind == AnswerItem::Kind::kThinking ? reasoning_part(item.text) : text_part(item.text, item.logprobs);
+}
+
+class ResponsesFormat : public ItemFormat {
  public:
-  explicit ResponsesFormat(AnswerFacts facts) : facts_(std::move(facts)), request_(*facts_.request->responses) {}
+  explicit ResponsesFormat(AnswerFacts facts) : ItemFormat(std::move(facts)), request_(*facts_.request->responses) {}
 
   void begin_stream(std::string& out, const Usage&) override {
     const std::string response = ",\"response\":" + response_json("in_progress", nullptr);
-    append_event(out, "response.created", response);
-    append_event(out, "response.in_progress", response);
+    write_event(out, "response.created", response);
+    write_event(out, "response.in_progress", response);
   }
 
-  void append_delta(std::string& out, const Delta& delta) override {
-    take_logprobs(delta.logprobs);
-    if (delta.parsed == nullptr) {
-      append_text(out, delta.text);
-    } else {
-      for (const TextDelta& piece : delta.parsed->deltas) append_piece(out, piece, delta.parsed->call_ids);
-    }
-    if (delta.finish_reason != nullptr) cut_ = std::string_view(delta.finish_reason) == "length";
-  }
-
-  void end_stream(std::string& out, const Usage& usage) override {
-    flush_held_text(out);
-    if (items_.empty()) open_item(out, {.kind = Item::Kind::kMessage, .id = make_id("msg_")});
-    close_item(out);
-    const std::string response = finish(usage);
-    append_event(out, cut_ ? "response.incomplete" : "response.completed", ",\"response\":" + response);
-  }
+  std::string pending(const char* status) override { return response_json(status, nullptr); }
 
   void fail_stream(std::string& out, const ApiError& error) override {
     failure_ = R"({"code":"server_error","message":)" + quoted(error.message) + '}';
-    append_event(out, "response.failed", ",\"response\":" + response_json("failed", nullptr));
-  }
-
-  std::string body(std::span<const Choice> choices, const Usage& usage) override {
-    const Choice& choice = choices.front();
-    cut_ = std::string_view(choice.finish_reason) == "length";
-    take_logprobs(choice.logprobs);
-    const std::string& text = choice.parsed ? choice.parsed->content : choice.text;
-    const bool has_calls = choice.parsed && !choice.parsed->calls.empty();
-    const bool has_reasoning = choice.parsed && !choice.parsed->reasoning.empty();
-    if (has_reasoning) {
-      items_.push_back({.kind = Item::Kind::kReasoning, .id = make_id("rs_"), .text = choice.parsed->reasoning});
-    }
-    const bool blank = text.find_first_not_of(kBlank) == std::string::npos;
-    if (!blank || (!has_calls && !(has_reasoning && text.empty()))) {
-      items_.push_back(
-          {.kind = Item::Kind::kMessage, .id = make_id("msg_"), .text = text, .logprobs = std::move(logprobs_)});
-    }
-    for (size_t i = 0; has_calls && i < choice.parsed->calls.size(); ++i) {
-      items_.push_back({.kind = Item::Kind::kCall,
-                        .id = make_id("fc_"),
-                        .text = choice.parsed->calls[i].arguments,
-                        .call_id = choice.call_ids[i],
-                        .name = choice.parsed->calls[i].name});
-    }
-    return finish(usage);
+    write_event(out, "response.failed", ",\"response\":" + response_json("failed", nullptr));
   }
 
  private:
-  std::string make_id(const char* prefix) const { return prefix + hex16(facts_.random()); }
+  void write_open(std::string& out, AnswerItem& item) override {
+    const bool calls = item.kind == AnswerItem::Kind::kCall;
+    item.id = (calls ? "fc_" : item.kind == AnswerItem::Kind::kThinking ? "rs_" : "msg_") + hex16(facts_.random());
+    write_event(out, "response.output_item.added",
+                ",\"output_index\":" + std::to_string(index()) + ",\"item\":" + item_json(item, false));
+    if (!calls) write_event(out, "response.content_part.added", part_place() + ",\"part\":" + part_json(item));
+  }
+
+  void write_text(std::string& out, std::string_view text, std::string_view logprobs) override {
+    switch (items_.back().kind) {
+      case AnswerItem::Kind::kThinking:
+        return write_event(out, "response.reasoning_text.delta", part_place() + ",\"delta\":" + quoted(text));
+      case AnswerItem::Kind::kText:
+        return write_event(
+            out, "response.output_text.delta",
+            part_place() + ",\"delta\":" + quoted(text) + ",\"logprobs\":[" + std::string(logprobs) + ']');
+      case AnswerItem::Kind::kCall:
+        return write_event(out, "response.function_call_arguments.delta", place() + ",\"delta\":" + quoted(text));
+    }
+  }
+
+  void write_close(std::string& out, const AnswerItem& item) override {
+    if (item.kind == AnswerItem::Kind::kCall) {
+      write_event(out, "response.function_call_arguments.done",
+                  place() + ",\"name\":" + quoted(item.name) + ",\"arguments\":" + quoted(item.text));
+    } else {
+      const bool thinks = item.kind == AnswerItem::Kind::kThinking;
+      write_event(out, thinks ? "response.reasoning_text.done" : "response.output_text.done",
+                  part_place() + ",\"text\":" + quoted(item.text) +
+                      (thinks ? std::string() : ",\"logprobs\":[" + item.logprobs + ']'));
+      write_event(out, "response.content_part.done", part_place() + ",\"part\":" + part_json(item));
+    }
+    write_event(out, "response.output_item.done",
+                ",\"output_index\":" + std::to_string(index()) + ",\"item\":" + item_json(item, true));
+  }
+
+  void write_end(std::string& out, const Usage& usage) override {
+    write_event(out, cut_ ? "response.incomplete" : "response.completed", ",\"response\":" + whole(usage));
+  }
 
   /// `members` begin with a comma.
-  void append_event(std::string& out, std::string_view type, std::string_view members) {
+  void write_event(std::string& out, std::string_view type, std::string_view members) {
     out += "event: ";
     out += type;
     out += "\ndata: {\"type\":\"";
@@ -142,105 +130,14 @@ class ResponsesFormat : public AnswerFormat {
     out += "}\n\n";
   }
 
-  /// Names the open item in an event.
+  /// Names the item in hand, and its only part.
   std::string place() const {
-    return ",\"item_id\":" + quoted(items_.back().id) + ",\"output_index\":" + std::to_string(items_.size() - 1);
+    return ",\"item_id\":" + quoted(items_.back().id) + ",\"output_index\":" + std::to_string(index());
   }
-  static std::string in_content(std::string place) { return std::move(place) + ",\"content_index\":0"; }
-
-  void append_piece(std::string& out, const TextDelta& piece, std::span<const std::string> call_ids) {
-    switch (piece.kind) {
-      case TextDelta::Kind::kReasoning:
-        if (!is_open(Item::Kind::kReasoning)) open_item(out, {.kind = Item::Kind::kReasoning, .id = make_id("rs_")});
-        items_.back().text += piece.text;
-        append_event(out, "response.reasoning_text.delta", in_content(place()) + ",\"delta\":" + quoted(piece.text));
-        return;
-      case TextDelta::Kind::kContent:
-        append_text(out, piece.text);
-        return;
-      case TextDelta::Kind::kCallStart:
-        held_text_.clear();
-        open_item(out, {.kind = Item::Kind::kCall,
-                        .id = make_id("fc_"),
-                        .call_id = call_ids[static_cast<size_t>(piece.call_index)],
-                        .name = piece.text});
-        return;
-      case TextDelta::Kind::kArguments:
-        items_.back().text += piece.text;
-        append_event(out, "response.function_call_arguments.delta", place() + ",\"delta\":" + quoted(piece.text));
-        return;
-    }
-  }
-
-  /// White space alone may turn out to stand before a call: it waits for text, and vanishes in front of a call.
-  void append_text(std::string& out, std::string_view text) {
-    if (!is_open(Item::Kind::kMessage)) {
-      held_text_ += text;
-      if (held_text_.find_first_not_of(kBlank) == std::string::npos) return;
-      flush_held_text(out);
-      return;
-    }
-    if (text.empty()) return;
-    Item& item = items_.back();
-    item.text += text;
-    append_event(out, "response.output_text.delta",
-                 in_content(place()) + ",\"delta\":" + quoted(text) + ",\"logprobs\":[" + logprobs_ + ']');
-    item.logprobs += (item.logprobs.empty() || logprobs_.empty() ? "" : ",") + logprobs_;
-    logprobs_.clear();
-  }
-
-  void flush_held_text(std::string& out) {
-    if (held_text_.empty()) return;
-    const std::string text = std::move(held_text_);
-    held_text_.clear();
-    open_item(out, {.kind = Item::Kind::kMessage, .id = make_id("msg_")});
-    append_text(out, text);
-  }
-
-  bool is_open(Item::Kind kind) const { return open_ && items_.back().kind == kind; }
-
-  void open_item(std::string& out, Item item) {
-    close_item(out);
-    items_.push_back(std::move(item));
-    open_ = true;
-    const Item& opened = items_.back();
-    append_event(out, "response.output_item.added",
-                 ",\"output_index\":" + std::to_string(items_.size() - 1) + ",\"item\":" + item_json(opened, false));
-    if (opened.kind == Item::Kind::kCall) return;
-    append_event(out, "response.content_part.added", in_content(place()) + ",\"part\":" + part_json(opened));
-  }
-
-  static std::string part_json(const Item& item) {
-    return item.kind == Item::Kind::kReasoning ? reasoning_part(item.text) : text_part(item.text, item.logprobs);
-  }
-
-  void close_item(std::string& out) {
-    if (!open_) return;
-    open_ = false;
-    const Item& item = items_.back();
-    if (item.kind == Item::Kind::kCall) {
-      append_event(out, "response.function_call_arguments.done",
-                   place() + ",\"name\":" + quoted(item.name) + ",\"arguments\":" + quoted(item.text));
-    } else {
-      const bool thinks = item.kind == Item::Kind::kReasoning;
-      append_event(out, thinks ? "response.reasoning_text.done" : "response.output_text.done",
-                   in_content(place()) + ",\"text\":" + quoted(item.text) +
-                       (thinks ? std::string() : ",\"logprobs\":[" + item.logprobs + ']'));
-      append_event(out, "response.content_part.done", in_content(place()) + ",\"part\":" + part_json(item));
-    }
-    append_event(out, "response.output_item.done",
-                 ",\"output_index\":" + std::to_string(items_.size() - 1) + ",\"item\":" + item_json(item, true));
-  }
-
-  /// "[...]" or "null".
-  void take_logprobs(std::string_view list) {
-    if (list.size() <= 2 || list.front() != '[') return;
-    if (!logprobs_.empty()) logprobs_ += ',';
-    logprobs_ += list.substr(1, list.size() - 2);
-  }
+  std::string part_place() const { return place() + ",\"content_index\":0"; }
 
   /// The finished object; kept for later when the request wants that.
-  std::string finish(const Usage& usage) {
+  std::string whole(const Usage& usage) override {
     std::string response = response_json(cut_ ? "incomplete" : "completed", &usage);
     if (facts_.responses == nullptr || !request_.store) return response;
     Json::Array messages = request_.conversation;
@@ -257,10 +154,10 @@ class ResponsesFormat : public AnswerFormat {
   Json answer_message() const {
     Json message(Json::Object{{"role", "assistant"}, {"content", Json()}});
     Json::Array calls;
-    for (const Item& item : items_) {
-      if (item.kind == Item::Kind::kMessage) message.set("content", Json(item.text));
-      if (item.kind == Item::Kind::kReasoning) message.set("reasoning", Json(item.text));
-      if (item.kind != Item::Kind::kCall) continue;
+    for (const AnswerItem& item : items_) {
+      if (item.kind == AnswerItem::Kind::kText) message.set("content", Json(item.text));
+      if (item.kind == AnswerItem::Kind::kThinking) message.set("reasoning", Json(item.text));
+      if (item.kind != AnswerItem::Kind::kCall) continue;
       calls.push_back(
           Json(Json::Object{{"id", item.call_id},
                             {"type", "function"},
@@ -278,14 +175,8 @@ class ResponsesFormat : public AnswerFormat {
   std::string response_json(const char* status, const Usage* usage) const;
   static std::string usage_json(const Usage& usage);
 
-  const AnswerFacts facts_;
   const ResponsesRequest& request_;
-  std::vector<Item> items_;
-  bool open_ = false;      // a stream's last item is still being written
-  bool cut_ = false;       // by the output limit
-  std::string held_text_;  // white space of a message that may never come
-  std::string logprobs_;   // entries that no event has carried yet
-  std::string failure_;    // the "error" object
+  std::string failure_;  // the "error" object
   int64_t sequence_number_ = 0;
 };
 
@@ -303,7 +194,7 @@ std::string ResponsesFormat::usage_json(const Usage& usage) {
 std::string ResponsesFormat::response_json(const char* status, const Usage* usage) const {
   const GenerationParams& params = facts_.request->params;
   std::string output;
-  for (const Item& item : items_) output += (output.empty() ? "" : ",") + item_json(item, true);
+  for (const AnswerItem& item : items_) output += (output.empty() ? "" : ",") + item_json(item, true);
   std::string out = "{\"id\":" + quoted(facts_.id) + ",\"created_at\":" + std::to_string(facts_.created);
   out += ",\"completed_at\":" + (usage == nullptr ? "null" : std::to_string(unix_time_us() / 1'000'000));
   out += ",\"error\":" + (failure_.empty() ? "null" : failure_);
@@ -314,7 +205,8 @@ std::string ResponsesFormat::response_json(const char* status, const Usage* usag
   out += "],\"parallel_tool_calls\":" + given("parallel_tool_calls", "true");
   out += ",\"temperature\":" + float_json(params.sampling.temperature) + ",\"tool_choice\":" + request_.tool_choice;
   out += ",\"tools\":" + given("tools", "[]") + ",\"top_p\":" + float_json(params.sampling.top_p);
-  out += ",\"background\":false,\"max_output_tokens\":" + std::to_string(facts_.request->prompts.front().tokens_max);
+  out += ",\"background\":" + given("background", "false") +
+         ",\"max_output_tokens\":" + std::to_string(facts_.request->prompts.front().tokens_max);
   out += ",\"max_tool_calls\":" + given("max_tool_calls");
   out += ",\"previous_response_id\":" + given("previous_response_id") + ",\"prompt\":null";
   out += ",\"reasoning\":" + given("reasoning") + ",\"service_tier\":" + given("service_tier", "\"auto\"");

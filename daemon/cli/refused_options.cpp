@@ -65,7 +65,6 @@ constexpr OptionRow kRefused[] = {
     refused("ec-transfer-config", T::kJson, "", "moving encoder results between servers is not offered."),
     refused("weight-transfer-config", T::kJson, "", "changing weights while running is not offered."),
     refused("max-num-queued-tokens", T::kInt, "0", "admission by tokens is not offered; see --max-num-queued-reqs."),
-    refused("enable-sleep-mode", T::kBool, "false", "sleeping is not offered."),
     refused("enable-mm-embeds", T::kBool, "false", "only text is served."),
     refused("logits-processor-pattern", T::kString, "", "Python logits processors cannot be loaded."),
 };

@@ -270,6 +270,8 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   const std::string& redaction = settings.text("log-redaction");
   options.log_text_bytes_max = redaction == "none" ? settings.number("max-log-len") : 0;
   options.log_peers = redaction != "peers";
+  options.dev_mode = settings.flag("server-dev-mode");
+  options.enable_sleep_mode = settings.flag("enable-sleep-mode");
   options.enable_server_load = settings.flag("enable-server-load-tracking");
   return options;
 }

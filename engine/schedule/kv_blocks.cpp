@@ -62,6 +62,16 @@ void KvBlocks::release_all(std::vector<int32_t>& chain) {
   chain.clear();
 }
 
+void KvBlocks::forget_all() {
+  for (int32_t block = 0; block < num_total(); ++block) {
+    if (!cache_.has_key(block)) continue;
+    cache_.erase(block);
+    if (is_held(block)) continue;
+    lru_remove(block);
+    free_.push_back(block);
+  }
+}
+
 void KvBlocks::lru_push_back(int32_t block) {
   const int32_t end = num_total();
   const int32_t last = lru_prev_[at(end)];

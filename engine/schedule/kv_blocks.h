@@ -40,6 +40,9 @@ class KvBlocks {
   /// Gives back one reference to each block of a chain and clears the list.
   void release_all(std::vector<int32_t>& chain);
 
+  /// Nothing is findable any more: cached blocks are free, held ones stay with their holders.
+  void forget_all();
+
   /// The idle check: every block is in exactly one state and the states add up to the total. Also that nothing is
   /// held when `expect_unheld`. Ends the process otherwise: a wrong count would give one user another's text.
   void check_integrity(bool expect_unheld) const;

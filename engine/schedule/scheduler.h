@@ -108,6 +108,11 @@ class Scheduler {
   /// Forgets ended() and frees every finished sequence that no step in flight refers to.
   void clear_ended();
 
+  /// Later requests find nothing of earlier ones; running ones keep what they hold.
+  void forget_prefixes() { blocks_.forget_all(); }
+  /// Every running sequence gives back its blocks and waits to be computed again. REQUIRES: no step in flight.
+  void preempt_all();
+
   bool idle() const { return open_.empty() && num_in_flight_ == 0; }
   int32_t num_open() const { return static_cast<int32_t>(open_.size()); }
   int32_t num_running() const { return static_cast<int32_t>(running_.size()); }

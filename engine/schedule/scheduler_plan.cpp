@@ -229,6 +229,11 @@ void Scheduler::name_full_blocks(Sequence& sequence) {
   }
 }
 
+void Scheduler::preempt_all() {
+  SERAPH_CHECK(num_in_flight_ == 0, "no step in flight reads the blocks");
+  while (!running_.empty()) preempt(*running_.back());
+}
+
 void Scheduler::preempt(Sequence& sequence) {
   SERAPH_CHECK(running_.back() == &sequence, "the last in order is preempted");
   running_.pop_back();

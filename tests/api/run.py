@@ -14,8 +14,8 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL = os.path.join(os.path.dirname(HERE), "golden", "api", "model")
 SKIP = 77
-PYTHON_PACKAGES = ["openai", "langchain-openai", "litellm", "schemathesis"]
-NODE_PACKAGES = ["openai", "ai", "@ai-sdk/openai-compatible", "zod"]
+PYTHON_PACKAGES = ["openai", "anthropic", "langchain-openai", "litellm", "schemathesis"]
+NODE_PACKAGES = ["openai", "@anthropic-ai/sdk", "ai", "@ai-sdk/openai-compatible", "zod"]
 
 
 def free_port():
@@ -67,7 +67,8 @@ SERVERS = [
     (["serve", "--model", MODEL, "--served-model-name", "tiny", "--dtype", "float32", "--max-model-len", "512"],
      ["client_py.py", "client_node.mjs"]),
     (["run", "--dtype", "float32"],
-     ["client_tools_py.py", "client_tools_node.mjs", "client_responses_py.py", "client_langchain_py.py", "client_litellm_py.py",
+     ["client_tools_py.py", "client_tools_node.mjs", "client_responses_py.py",
+      "client_responses_node.mjs", "client_messages_py.py", "client_messages_node.mjs", "client_langchain_py.py", "client_litellm_py.py",
       "client_aisdk_node.mjs", "client_recorded_py.py", "client_storm_py.py", "client_openapi_py.py"]),
     (["run", "--dtype", "float32", "--max-model-len", "320", "--num-gpu-blocks-override", "20", "--max-num-seqs", "8"],
      ["client_structured_py.py", "client_structured_node.mjs"]),

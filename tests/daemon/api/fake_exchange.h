@@ -13,7 +13,8 @@ class FakeExchange : public Exchange {
  public:
   const HttpRequest& request() const override { return request_; }
   bool open() const override { return !closed && !complete; }
-  void respond(int code, std::string_view, std::string text, std::vector<HttpHeader>) override {
+  void respond(int code, std::string_view, std::string text, std::vector<HttpHeader> extra) override {
+    headers = std::move(extra);
     status = code;
     body = std::move(text);
     complete = true;
@@ -30,6 +31,7 @@ class FakeExchange : public Exchange {
   HttpRequest request_;
   int status = 0;
   std::string body;
+  std::vector<HttpHeader> headers;
   bool streaming = false, complete = false, closed = false, room = true;
 };
 

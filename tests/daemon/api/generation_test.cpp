@@ -131,6 +131,59 @@ TEST_F(GenerationTest, ResponsesNumberThinkingTextAndCallsAsItems) {
   EXPECT_NE(exchange_->body.find(R"("output_index":1)"), std::string::npos);
 }
 
+TEST_F(GenerationTest, MessagesStreamBlocksAndStopReason) {
+  prepared_.params.stream = true;
+  prepared_.output.format = {.tool_parser = "hermes", .reasoning_parser = "qwen3"};
+  make(kMessages);
+  const char* text = "<think>hm</think>\nSo.<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>";
+  for (const TokenId id : tokenizer_->encode(text, false)) {
+    Event event{.id = 100, .token = id, .scheduled_us = 1, .published_us = 2};
+    generation_->on_event(0, event);
+  }
+  token("<|im_end|>", FinishReason::kStop);
+  generation_->flush();
+  std::string blocks;
+  for (const char* type : {"thinking", "text", "tool_use"}) {
+    const size_t at = exchange_->body.find(std::string(R"("content_block":{"type":")") + type);
+    ASSERT_NE(at, std::string::npos) << type;
+    blocks += std::to_string(at) + ' ';
+  }
+  const std::vector<std::string> types = event_types(exchange_->body);
+  EXPECT_EQ(types.front(), "message_start");
+  EXPECT_EQ(std::count(types.begin(), types.end(), "content_block_stop"), 3);
+  EXPECT_EQ(types.back(), "message_stop");
+  EXPECT_NE(exchange_->body.find(R"("type":"signature_delta")"), std::string::npos);
+  EXPECT_NE(exchange_->body.find(R"("delta":{"stop_reason":"tool_use","stop_sequence":null})"), std::string::npos);
+}
+
+TEST_F(GenerationTest, MessagesWholeAnswerTellsTheStopSequence) {
+  prepared_.params.stop = {"capital"};
+  make(kMessages);
+  token("The");
+  EXPECT_TRUE(token(" capital"));
+  const Json body = Json::parse(exchange_->body).value();
+  EXPECT_EQ(body.find("content")->dump(), R"([{"type":"text","text":"The "}])");
+  EXPECT_EQ(body.find("stop_reason")->as_string(), "stop_sequence");
+  EXPECT_EQ(body.find("stop_sequence")->as_string(), "capital");
+  EXPECT_EQ(body.find("usage")->dump(), R"({"input_tokens":3,"output_tokens":2})");
+}
+
+TEST_F(GenerationTest, MessagesErrorsHaveAnthropicsShape) {
+  make(kMessages);
+  generation_->fail({.status = 429, .type = "TooManyRequestsError", .message = "full"});
+  EXPECT_EQ(exchange_->body,
+            R"({"type":"error","error":{"type":"rate_limit_error","message":"full","param":null,"code":429}})");
+}
+
+TEST_F(GenerationTest, WhatWasPassedOverIsAHeader) {
+  prepared_.warnings = {"unknown fields: foo", "say \"x\"\n"};
+  make();
+  token("The", FinishReason::kLength);
+  ASSERT_EQ(exchange_->headers.size(), 1U);
+  EXPECT_EQ(exchange_->headers[0].name, "warning");
+  EXPECT_EQ(exchange_->headers[0].value, "299 seraph \"unknown fields: foo; say ?x??\"");
+}
+
 TEST_F(GenerationTest, StreamEventsHaveVllmsKindsInOrder) {
   prepared_.params.stream = true;
   prepared_.params.include_usage = true;

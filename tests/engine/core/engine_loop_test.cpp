@@ -72,6 +72,47 @@ TEST(EngineLoop, GivesEachTokenAndOneFinish) {
   EXPECT_EQ(harness.stats().kv_blocks_held, 0);
 }
 
+TEST(EngineLoop, SleepingStopsStepsAndForgetsTheCacheButChangesNoText) {
+  const SchedulerLimits limits = small_limits();
+  for (const int32_t in_flight : {1, 2}) {
+    FakeExecutor executor({.limits = limits, .steps_in_flight_max = in_flight});
+    LoopHarness harness(limits, executor);
+    const Request before = make_request(1, {5, 6, 7, 8, 9, 10, 11, 12}, 20);
+    harness.submit(before);
+    for (int i = 0; i < 6; ++i) harness.round();
+    harness.control.sleep_level.store(1);
+    harness.run_until_idle();
+    const int64_t steps = executor.num_steps;
+    const Request during = make_request(2, {5, 6, 7, 8, 9, 10, 11, 12, 13}, 4);
+    harness.submit(during);
+    harness.run_until_idle();
+    EXPECT_EQ(executor.num_steps, steps) << "asleep";
+    EXPECT_EQ(harness.stats().kv_blocks_held, 0);
+    EXPECT_EQ(harness.stats().kv_blocks_cached, 0);
+    EXPECT_FALSE(executor.kv_kept);
+    harness.control.sleep_level.store(0);
+    harness.run_until_idle();
+    EXPECT_TRUE(executor.kv_kept);
+    expect_same(harness.answers[1], run_alone(before, limits), 1);
+    expect_same(harness.answers[2], run_alone(during, limits), 2);
+  }
+}
+
+TEST(EngineLoop, AResetForgetsWhatThePrefixCacheKnows) {
+  const SchedulerLimits limits = small_limits();
+  FakeExecutor executor({.limits = limits});
+  LoopHarness harness(limits, executor);
+  const std::vector<TokenId> prompt = {5, 6, 7, 8, 9, 10, 11, 12, 13};
+  for (const RequestId id : {1, 2, 3}) {
+    if (id == 3) harness.control.prefix_resets.fetch_add(1);
+    harness.submit(make_request(id, prompt, 2));
+    harness.run_until_idle();
+  }
+  EXPECT_EQ(harness.answers[1].num_cached_tokens, 0);
+  EXPECT_EQ(harness.answers[2].num_cached_tokens, 8);
+  EXPECT_EQ(harness.answers[3].num_cached_tokens, 0);
+}
+
 TEST(EngineLoop, WakesTheReaderOnceUntilItDrains) {
   const SchedulerLimits limits = small_limits();
   FakeExecutor executor({.limits = limits});

@@ -4,6 +4,7 @@
 // slot) until it is collected, so that several steps can be in flight.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -56,6 +57,14 @@ class FakeExecutor final : public StepExecutor {
     in_flight_.push_back(sample(plan, batch));
   }
 
+  bool keep_kv(bool keep) override {
+    SERAPH_CHECK(in_flight_.empty(), "nothing in flight reads the cache");
+    kv_kept = keep;
+    // What comes back is empty: a sequence that trusted its old blocks would be seen.
+    std::fill(keys_.begin(), keys_.end(), decltype(keys_)::value_type{});
+    return true;
+  }
+
   StepResult collect() override {
     collected_ = std::move(in_flight_.front());
     in_flight_.pop_front();
@@ -65,6 +74,7 @@ class FakeExecutor final : public StepExecutor {
   }
 
   int64_t num_steps = 0;
+  bool kv_kept = true;
   int64_t num_rows = 0;
   int64_t fail_at_step = INT64_MAX;
 

@@ -39,6 +39,7 @@ class LoopHarness {
                .submissions = &submissions_,
                .events = &events_,
                .stats = &stats_,
+               .control = &control,
                .wake = [this] { ++num_wakes; }}) {}
 
   void submit(const Request& request) {
@@ -64,6 +65,7 @@ class LoopHarness {
     for (Event& event : events) record(event);
   }
 
+  EngineControl control;
   std::map<RequestId, Answer> answers;
   int num_wakes = 0;
   EngineLoop& loop() { return loop_; }
