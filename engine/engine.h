@@ -70,6 +70,7 @@ struct EngineInfo {
   double load_seconds = 0;
   bool prefix_caching = true;
   PoolingInfo pooling;
+  std::vector<TokenId> eos_ids;  // the checkpoint's
 };
 
 /// Counters since start and gauges of now, for /metrics and /health. Taken from atomics: cheap, any thread.

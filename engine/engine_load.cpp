@@ -271,7 +271,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   info.kv_cache_dtype = dtype_name(cache.shape.dtype);
   info.kv_bytes = cache.storage.bytes();
   fill_limits(options, plan.step, model);
-  model.limits.eos_ids = plan.generation.eos_token_ids;
+  model.limits.eos_ids = info.eos_ids = plan.generation.eos_token_ids;
   SERAPH_ASSIGN_OR_RETURN(model.executor, make_executor(options, plan, std::move(cache), model));
   info.load_seconds = static_cast<double>(now_us() - begin) / 1e6;
   return model;

@@ -31,6 +31,8 @@ struct SamplingParams {
   float repetition_penalty = 1.0F;                         // over prompt and generated tokens
   uint64_t seed = 0;                                       // Philox key; the API draws one when the client gave none
   uint32_t choice = 0;                                     // Philox counter word; see kernels/backend.h, sample()
+  std::vector<TokenId> allowed_ids = {};                   // distinct; nothing else can be drawn; empty: all
+  std::vector<std::vector<TokenId>> bad_words = {};        // the last id cannot follow the others in the output
   std::vector<std::pair<TokenId, float>> logit_bias = {};  // already clamped to [-100, 100], distinct ids
 
   int32_t tokens_max = 16;  // >= 1; generation ends with kLength

@@ -22,6 +22,7 @@
 #include "daemon/api/prepare.h"
 #include "daemon/api/response_store.h"
 #include "daemon/api/responses.h"
+#include "daemon/api/search_task.h"
 #include "daemon/api/tokenize.h"
 
 namespace seraph {
@@ -153,6 +154,7 @@ class ApiImpl : public Api {
   void add_chat_routes(Router& router);
   void handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
   void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer, Endpoint endpoint);
+  std::shared_ptr<Task> make_search(std::shared_ptr<Generation> answer);
   void handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
   /// Prepares on a worker, then makes the task of what came out and submits it.
   template <typename Prepared, typename PrepareIt, typename Make>
@@ -357,11 +359,25 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
       return nullptr;
     }
     const Endpoint answers_as = prepared.endpoint.value_or(endpoint);
-    return make_generation(from, answers_as, std::move(prepared));
+    return make_search(make_generation(from, answers_as, std::move(prepared)));
   };
   PreparedGeneration prepared;
   prepared.owner = exchange->request().key_owner;
   handle_task(std::move(exchange), endpoint, std::move(prepared), prepare_of(endpoint), make);
+}
+
+/// The generation itself, or the search whose outcome it shows.
+std::shared_ptr<Task> ApiImpl::make_search(std::shared_ptr<Generation> answer) {
+  const GenerationParams& params = answer->prepared().params;
+  const bool beams = params.beam_search;
+  if (!beams && params.best_of <= params.n) return answer;
+  SearchTask::Args search{.answer = std::move(answer),
+                          .cancel = services_.cancel,
+                          .tokenizer = &tokenizer_,
+                          .eos_ids = engine_.info().eos_ids,
+                          .random = random_};
+  if (beams) return std::make_shared<BeamTask>(std::move(search));
+  return std::make_shared<BestOfTask>(std::move(search));
 }
 
 void ApiImpl::handle_pooling(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {

@@ -4,6 +4,7 @@
 
 #include "daemon/api/body.h"
 #include "daemon/api/fields.h"
+#include "daemon/api/fill_in_middle.h"
 #include "daemon/api/openai_format.h"
 #include "daemon/api/prepare.h"
 
@@ -95,6 +96,19 @@ std::optional<ApiError> list_prompts(const Json& body, const ApiOptions& options
   return std::nullopt;
 }
 
+/// vLLM's words for a model that cannot, and ours for a prompt that cannot.
+std::optional<ApiError> check_suffix(const Json& body, const PrepareContext& context,
+                                     const std::vector<RawPrompt>& prompts) {
+  if (find_string(body, "suffix") == nullptr) return std::nullopt;
+  if (!find_middle_form(*context.tokenizer)) {
+    return bad_request("suffix is only supported for models with FIM completion rendering", "suffix");
+  }
+  for (const RawPrompt& prompt : prompts) {
+    if (prompt.text == nullptr) return bad_request("suffix needs a prompt that is text, not token ids", "suffix");
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> read_prompt_ids(const Json::Array& items, const PrepareContext& context,
                                         std::vector<TokenId>& ids) {
   ids.reserve(items.size());
@@ -111,7 +125,11 @@ std::optional<ApiError> prepare_prompt(const RawPrompt& raw, const Json& body, c
                                        const GenerationParams& params, Prompt& out) {
   if (raw.text != nullptr) {
     const bool add_special_tokens = get_bool(body, "add_special_tokens", true);
-    if (auto error = encode_prompt(*raw.text, add_special_tokens, context, out.ids)) return error;
+    const std::string* suffix = find_string(body, "suffix");
+    const std::string middle =
+        suffix != nullptr ? middle_prompt(*find_middle_form(*context.tokenizer), *raw.text, *suffix) : "";
+    const std::string& text = suffix != nullptr ? middle : *raw.text;
+    if (auto error = encode_prompt(text, add_special_tokens, context, out.ids)) return error;
     if (raw.text->empty()) out.ids.clear();
   } else if (auto error = read_prompt_ids(*raw.ids, context, out.ids)) {
     return error;
@@ -137,10 +155,11 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
   warn_of_unknown_fields(body, kCompletions, out);
   std::vector<RawPrompt> raw;
   if (auto error = list_prompts(body, options, raw)) return error;
+  if (auto error = check_suffix(body, context, raw)) return error;
   if (auto error = check_model(body, options)) return error;
   if (auto error = read_params(body, kCompletions, options, context.limits(), out.params)) return error;
-  if (static_cast<int64_t>(raw.size()) * out.params.n > options.choices_max) {
-    return bad_request("prompts times n is " + std::to_string(static_cast<int64_t>(raw.size()) * out.params.n) +
+  if (static_cast<int64_t>(raw.size()) * out.params.best_of > options.choices_max) {
+    return bad_request("prompts times n is " + std::to_string(static_cast<int64_t>(raw.size()) * out.params.best_of) +
                            ", at most " + std::to_string(options.choices_max) + " sequences are taken in one request",
                        "n");
   }

@@ -365,13 +365,8 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
 }
 
 /// True when the value really asks for the feature: the neutral spellings of "no, thank you" pass.
-bool asks_for(const Json& value, std::string_view name, const Json& body) {
+bool asks_for(const Json& value, std::string_view name) {
   if (value.is_null() || (value.is_bool() && !value.as_bool())) return false;
-  if (name == "best_of") {
-    const auto n = find_int(body, "n").value_or(1);
-    return !(value.is_int() && (value.as_int() == n || value.as_int() == 0));
-  }
-  if (name == "logits_processors") return !(value.is_array() && value.as_array().empty());
   return true;
 }
 
@@ -445,7 +440,7 @@ std::optional<ApiError> check_fields(Json& body, Endpoint endpoint, const FieldL
     if ((rule.endpoints & endpoint) == 0) continue;
     const Json* value = find_given(body, rule.name);
     if (value == nullptr) continue;
-    if (rule.type == FieldType::kUnoffered && asks_for(*value, rule.name, body)) {
+    if (rule.type == FieldType::kUnoffered && asks_for(*value, rule.name)) {
       return bad_request(
           '`' + std::string(rule.name) + "` is not offered by this server yet; send the request without it",
           std::string(rule.name));

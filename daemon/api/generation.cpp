@@ -282,6 +282,7 @@ void Generation::finish_sequence(Sequence& sequence, const Event& event, int sto
 
 void Generation::write_delta(Sequence& sequence, size_t index) {
   const GenerationParams& params = prepared_.params;
+  if (params.whole_events && !sequence.done) return;
   const bool due = sequence.done || !sequence.first_event_sent || sequence.pending_tokens >= params.stream_interval;
   if (!due) return;
   // What the parsers hold back is no event, unless it carries more than text.
@@ -385,6 +386,11 @@ void Generation::abandon() {
   ended_ = true;
   out_.clear();
   cancel_open();
+  for (Sequence& sequence : sequences_) {
+    if (sequence.done) continue;
+    sequence.record.kind = FinishKind::kAbort;
+    services_.metrics->observe_finish(sequence.record);
+  }
   record_end(499, "abort");
 }
 

@@ -101,9 +101,9 @@ void ApiMetrics::observe_request(int64_t n, int64_t max_tokens_asked) {
 }
 
 void ApiMetrics::observe_finish(const SequenceRecord& record) {
-  // vLLM does not count requests whose client went away, and its dashboards divide by these counts.
-  if (record.kind == FinishKind::kAbort) return;
   ++finished_[static_cast<size_t>(record.kind)];
+  // Of a request whose client went away nothing else is known for certain.
+  if (record.kind == FinishKind::kAbort) return;
   prompt_tokens_.observe(static_cast<double>(record.prompt_tokens));
   generation_tokens_.observe(static_cast<double>(record.generation_tokens));
   max_generation_tokens_.observe(static_cast<double>(record.tokens_max));

@@ -100,7 +100,12 @@ std::vector<RequestId> PoolingTask::open_requests() const {
 void PoolingTask::abandon() {
   if (over_) return;
   over_ = true;
-  for (const RequestId request : open_requests()) services_.cancel(request);
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i] == 0) continue;
+    services_.cancel(requests_[i]);
+    records_[i].kind = FinishKind::kAbort;
+    services_.metrics->observe_finish(records_[i]);
+  }
   record_end(499, "abort");
 }
 

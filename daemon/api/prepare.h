@@ -36,7 +36,7 @@ struct PrepareContext {
   /// Compiles the templates. Errors: the template's.
   static Result<std::unique_ptr<PrepareContext>> make(const Tokenizer& tokenizer, const EngineInfo& info,
                                                       const ApiOptions& options);
-  SamplingLimits limits() const { return {info->vocab_size, info->max_model_len}; }
+  SamplingLimits limits() const { return {info->vocab_size, info->max_model_len, tokenizer}; }
 };
 
 struct Prompt {

@@ -1,6 +1,7 @@
 #include "daemon/api/sampling.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <unordered_map>
@@ -198,15 +199,149 @@ std::optional<ApiError> read_stream(const Json& body, const ApiOptions& options,
   return std::nullopt;
 }
 
-std::optional<ApiError> read_choices(const Json& body, const ApiOptions& options, GenerationParams& out) {
+/// The ids that alone may be drawn.
+std::optional<ApiError> read_allowed_ids(const Json& body, int32_t vocab_size, SamplingParams& out) {
+  const Json* ids = find_given(body, "allowed_token_ids");
+  if (ids == nullptr) return std::nullopt;
+  if (ids->as_array().empty()) {
+    return bad_parameter("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
+  }
+  std::string shown;
+  bool wrong = false;
+  for (const Json& item : ids->as_array()) {
+    const int64_t id = item.as_int();
+    if (shown.size() < 200) shown += (shown.empty() ? "" : ", ") + std::to_string(id);
+    if (id < 0 || id >= vocab_size) {
+      wrong = true;
+    } else {
+      out.allowed_ids.push_back(static_cast<TokenId>(id));
+    }
+  }
+  if (wrong) {
+    return bad_parameter("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids", '[' + shown + ']');
+  }
+  std::sort(out.allowed_ids.begin(), out.allowed_ids.end());
+  out.allowed_ids.erase(std::unique(out.allowed_ids.begin(), out.allowed_ids.end()), out.allowed_ids.end());
+  return std::nullopt;
+}
+
+/// Words as ids, in vLLM's way: as the word stands, and as it stands after a space where that is another first token
+/// and not more of them.
+std::optional<ApiError> read_bad_words(const Json& body, const SamplingLimits& limits, SamplingParams& out) {
+  constexpr size_t kWordsMax = 128;
+  const Json* words = find_given(body, "bad_words");
+  if (words == nullptr) return std::nullopt;
+  if (words->as_array().size() > kWordsMax) {
+    return bad_request("bad_words holds " + std::to_string(words->as_array().size()) + " words, at most " +
+                           std::to_string(kWordsMax) + " are taken",
+                       "bad_words");
+  }
+  for (const Json& item : words->as_array()) {
+    std::string_view word = item.as_string();
+    if (word.empty()) return bad_request("bad_words cannot contain an empty string. Got bad_words=['']");
+    // What cannot fit into the context cannot be drawn either.
+    if (word.size() > static_cast<size_t>(limits.max_model_len) * 64) continue;
+    while (!word.empty() && std::isspace(static_cast<unsigned char>(word.front()))) word.remove_prefix(1);
+    std::vector<TokenId> plain = limits.tokenizer->encode(word, false);
+    std::vector<TokenId> spaced = limits.tokenizer->encode(' ' + std::string(word), false);
+    if (plain.empty() || spaced.empty()) continue;
+    const bool other_word = spaced.front() != plain.front() && spaced.size() == plain.size();
+    out.bad_words.push_back(std::move(plain));
+    if (other_word) out.bad_words.push_back(std::move(spaced));
+  }
+  return std::nullopt;
+}
+
+bool is_greedy(const GenerationParams& params) {
+  return static_cast<double>(params.sampling.temperature) < kGreedyBelow;
+}
+
+std::optional<ApiError> read_best_of(const Json& body, const ApiOptions& options, GenerationParams& out) {
+  const int64_t best_of = find_int(body, "best_of").value_or(0);
+  out.best_of = out.n;
+  if (best_of == 0) return std::nullopt;
+  if (best_of < out.n) {
+    return bad_request("best_of must be greater than or equal to n, got n=" + std::to_string(out.n) +
+                           " and best_of=" + std::to_string(best_of) + '.',
+                       "best_of");
+  }
+  if (best_of > options.choices_max) {
+    return bad_request(
+        "best_of must be at most " + std::to_string(options.choices_max) + ", got " + std::to_string(best_of) + '.',
+        "best_of");
+  }
+  if (best_of > 1 && !out.beam_search && is_greedy(out)) {
+    return bad_request("best_of must be 1 when using greedy sampling, got " + std::to_string(best_of) + '.', "best_of");
+  }
+  if (out.beam_search && best_of != out.n) {
+    return bad_request("best_of is the number of beams, which is n here: leave it out or make them equal", "best_of");
+  }
+  out.best_of = static_cast<int32_t>(best_of);
+  return std::nullopt;
+}
+
+/// Beams follow the model's own log probabilities: what would change them is refused, not ignored.
+std::optional<ApiError> read_beam_search(const Json& body, Endpoint endpoint, GenerationParams& out) {
+  out.beam_search = get_bool(body, "use_beam_search", false);
+  out.length_penalty = find_float(body, "length_penalty").value_or(1.0);
+  const Json* early = find_given(body, "early_stopping");
+  const bool never = early != nullptr && early->is_string() && early->as_string() == "never";
+  if (early != nullptr && !early->is_bool() && !never) {
+    return bad_request("early_stopping must be true, false or \"never\"", "early_stopping");
+  }
+  out.early_stopping = early != nullptr && early->is_bool() && early->as_bool();
+  if (!out.beam_search) return std::nullopt;
+  constexpr int32_t kBeamsMax = 256;
+  if (out.n > kBeamsMax) {
+    return bad_request(
+        "n must be at most " + std::to_string(kBeamsMax) + " with beam search, got " + std::to_string(out.n) + '.',
+        "n");
+  }
+  if (!std::isfinite(out.length_penalty) || std::abs(out.length_penalty) > 100) {
+    return bad_request("length_penalty must be in [-100, 100], got " + python_float(out.length_penalty) + '.',
+                       "length_penalty");
+  }
+  if (out.stream && endpoint == kCompletions) {
+    return bad_request("Streaming is not currently supported with beam search");
+  }
+  for (const char* name :
+       {"logit_bias", "allowed_token_ids", "bad_words", "prompt_logprobs", "structured_outputs", "guided_json",
+        "guided_regex", "guided_choice", "guided_grammar", "structural_tag", "tools"}) {
+    const Json* value = find_given(body, name);
+    const bool empty = value == nullptr || (value->is_array() && value->as_array().empty()) ||
+                       (value->is_object() && value->as_object().empty());
+    if (!empty) return bad_request(std::string(name) + " cannot be combined with beam search", name);
+  }
+  const Json* format = find_given(body, "response_format");
+  const std::string* kind = format != nullptr ? find_string(*format, "type") : nullptr;
+  if (kind != nullptr && *kind != "text") {
+    return bad_request("response_format cannot be combined with beam search", "response_format");
+  }
+  for (const auto& [name, neutral] : {std::pair("frequency_penalty", 0.0), std::pair("presence_penalty", 0.0),
+                                      std::pair("repetition_penalty", 1.0), std::pair("min_tokens", 0.0)}) {
+    if (find_float(body, name).value_or(neutral) != neutral) {
+      return bad_request(std::string(name) + " cannot be combined with beam search", name);
+    }
+  }
+  if (out.sampling.num_prompt_logprobs >= 0) {
+    return bad_request("log probabilities of the prompt cannot be combined with beam search", "echo");
+  }
+  return std::nullopt;
+}
+
+std::optional<ApiError> read_choices(const Json& body, Endpoint endpoint, const ApiOptions& options,
+                                     GenerationParams& out) {
   const int64_t n = find_int(body, "n").value_or(1);
   if (n > options.choices_max) {
     return bad_request("n must be at most " + std::to_string(options.choices_max) + ", got " + std::to_string(n) + '.');
   }
   out.n = static_cast<int32_t>(n);
-  if (out.n > 1 && static_cast<double>(out.sampling.temperature) < kGreedyBelow) {
+  if (auto error = read_beam_search(body, endpoint, out)) return error;
+  if (out.n > 1 && !out.beam_search && is_greedy(out)) {
     return bad_request("n must be 1 when using greedy sampling, got " + std::to_string(n) + '.');
   }
+  if (auto error = read_best_of(body, options, out)) return error;
+  out.whole_events = out.beam_search || out.best_of > out.n;
   if (const auto seed = find_int(body, "seed"); seed && *seed != -1) {
     out.seeded = true;
     out.sampling.seed = static_cast<uint64_t>(*seed);
@@ -214,22 +349,17 @@ std::optional<ApiError> read_choices(const Json& body, const ApiOptions& options
   return std::nullopt;
 }
 
-/// Features that are understood and asked for by their presence, with vLLM's own checks of them first.
+/// Features that are understood and asked for by their presence.
 std::optional<ApiError> refuse_unoffered(const Json& body) {
   if (find_int(body, "thinking_token_budget").value_or(-1) >= 0) {
     return bad_request("thinking_token_budget is not offered by this server yet", "thinking_token_budget");
   }
-  if (const Json* ids = find_given(body, "allowed_token_ids")) {
-    if (ids->as_array().empty()) {
-      return bad_parameter("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
-    }
-    return bad_request("`allowed_token_ids` is not offered by this server yet; use `logit_bias`", "allowed_token_ids");
-  }
-  if (const Json* words = find_given(body, "bad_words"); words != nullptr && !words->as_array().empty()) {
-    for (const Json& word : words->as_array()) {
-      if (word.as_string().empty()) return bad_request("bad_words cannot contain an empty string.", "bad_words");
-    }
-    return bad_request("`bad_words` is not offered by this server yet; use `logit_bias`", "bad_words");
+  const Json* processors = find_given(body, "logits_processors");
+  if (processors != nullptr && !(processors->is_array() && processors->as_array().empty())) {
+    return bad_request(
+        "logits_processors name Python code, which this server cannot load; see logit_bias, "
+        "allowed_token_ids and bad_words",
+        "logits_processors");
   }
   return std::nullopt;
 }
@@ -251,7 +381,9 @@ std::optional<ApiError> read_params(const Json& body, Endpoint endpoint, const A
   if (auto error = read_output_limits(body, endpoint, options, limits, out)) return error;
   if (auto error = read_logprobs(body, endpoint, options, limits, out)) return error;
   if (auto error = read_logit_bias(body, limits.vocab_size, out.sampling)) return error;
-  return read_choices(body, options, out);
+  if (auto error = read_allowed_ids(body, limits.vocab_size, out.sampling)) return error;
+  if (auto error = read_bad_words(body, limits, out.sampling)) return error;
+  return read_choices(body, endpoint, options, out);
 }
 
 std::optional<ApiError> plan_tokens_max(const GenerationParams& params, int64_t prompt_tokens, int64_t max_model_len,

@@ -12,6 +12,7 @@
 #include "daemon/api/fields.h"
 #include "engine/base/json.h"
 #include "engine/request.h"
+#include "engine/text/tokenizer.h"
 
 namespace seraph {
 
@@ -22,6 +23,10 @@ struct GenerationParams {
   int64_t max_tokens_cap = 0;         // --override-generation-config max_new_tokens; 0: none
   bool seeded = false;                // choice i then uses seed + i, else each draws its own
   int32_t n = 1;
+  int32_t best_of = 1;          // sequences a prompt, of which the n most likely are shown; n: no choice is made
+  bool beam_search = false;     // n beams
+  double length_penalty = 1.0;  // of beams
+  bool early_stopping = false;  // of beams
   std::vector<std::string> stop;
   bool include_stop = false;
   bool skip_special_tokens = true;
@@ -29,6 +34,7 @@ struct GenerationParams {
   bool include_usage = false;
   bool continuous_usage = false;
   int32_t stream_interval = 1;  // tokens per event after the first
+  bool whole_events = false;    // streams: an event a choice, since none is known before all are done
   bool echo = false;
   bool echo_only = false;      // completions with max_tokens 0: the prompt comes back, nothing else
   bool logprobs = false;       // the answer has a logprobs object
@@ -43,6 +49,7 @@ struct GenerationParams {
 struct SamplingLimits {
   int32_t vocab_size = 0;
   int32_t max_model_len = 0;
+  const Tokenizer* tokenizer = nullptr;  // of bad_words
 };
 
 /// Errors: 400 in vLLM's words.

@@ -21,6 +21,16 @@ std::optional<ApiError> check_text_body(Json& body, const PrepareContext& contex
   return schema_error(errors);
 }
 
+/// Texts may be longer than the context here, since who counts tokens wants to know by how much; but some megabytes of
+/// one repeated character keep a worker busy for seconds.
+std::optional<ApiError> check_length(std::string_view text) {
+  constexpr size_t kTextBytesMax = 1 << 20;
+  if (text.size() <= kTextBytesMax) return std::nullopt;
+  return bad_request("the text has " + std::to_string(text.size()) + " bytes, at most " +
+                         std::to_string(kTextBytesMax) + " are tokenized in one request; send it in parts",
+                     "prompt");
+}
+
 }  // namespace
 
 std::optional<ApiError> answer_tokenize(std::string_view bytes, const PrepareContext& context, std::string& out) {
@@ -37,8 +47,10 @@ std::optional<ApiError> answer_tokenize(std::string_view bytes, const PrepareCon
   if (is_chat) {
     RenderedChat rendered;
     if (auto error = render_chat_body(body, context, rendered)) return error;
+    if (auto error = check_length(rendered.text)) return error;
     ids = context.tokenizer->encode(rendered.text, get_bool(body, "add_special_tokens", false));
   } else {
+    if (auto error = check_length(*find_string(body, "prompt"))) return error;
     ids = context.tokenizer->encode(*find_string(body, "prompt"), get_bool(body, "add_special_tokens", true));
   }
   out = "{\"count\":" + std::to_string(ids.size()) +

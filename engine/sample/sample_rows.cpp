@@ -18,16 +18,42 @@ void SampleState::restart(const Request& request, const SampleModel& model) {
     std::copy_if(model.eos_ids.begin(), model.eos_ids.end(), std::back_inserter(stop_ids_), inside);
     std::copy_if(sampling.stop_token_ids.begin(), sampling.stop_token_ids.end(), std::back_inserter(stop_ids_), inside);
   }
+  allowed_.clear();
+  if (!sampling.allowed_ids.empty()) allowed_.assign((static_cast<size_t>(model.vocab_size) + 31) / 32, 0);
+  for (const TokenId id : sampling.allowed_ids) {
+    if (inside(id)) allowed_[static_cast<size_t>(id) / 32] |= 1U << (id % 32);
+  }
   bias_.clear();
   for (const auto& [id, value] : sampling.logit_bias) {
     if (inside(id)) bias_.emplace_back(id, value);
   }
 }
 
+void SampleState::find_bad_ids(const Request& request, std::span<const TokenId> tokens, const SampleModel& model) {
+  bad_ids_.clear();
+  const auto output = tokens.subspan(request.prompt_ids.size());
+  for (const std::vector<TokenId>& word : request.sampling.bad_words) {
+    const size_t before = word.size() - 1;
+    if (before > output.size() || word.back() < 0 || word.back() >= model.vocab_size) continue;
+    if (std::equal(word.begin(), word.end() - 1, output.end() - static_cast<std::ptrdiff_t>(before))) {
+      bad_ids_.push_back(word.back());
+    }
+  }
+}
+
+std::span<const int32_t> SampleState::banned(bool before_tokens_min) {
+  if (!before_tokens_min) return bad_ids_;
+  if (bad_ids_.empty()) return stop_ids_;
+  banned_ = stop_ids_;
+  banned_.insert(banned_.end(), bad_ids_.begin(), bad_ids_.end());
+  return banned_;
+}
+
 void SampleState::follow(const Request& request, std::span<const TokenId> tokens, const SampleModel& model) {
   // Ids are unique for the life of the process. A sequence that comes back after preemption has the same tokens, so a
   // state that kept them is still right.
   if (id_ != request.id) restart(request, model);
+  find_bad_ids(request, tokens, model);
   if (!counting_) return;
   const size_t prompt_tokens = request.prompt_ids.size();
   if (num_followed_ == 0) {
@@ -37,7 +63,7 @@ void SampleState::follow(const Request& request, std::span<const TokenId> tokens
   for (; num_followed_ < tokens.size(); ++num_followed_) counts_.add_output(tokens[num_followed_]);
 }
 
-SampleRow make_draw_row(const SamplingParams& params, const SampleState& state, const DrawArgs& args) {
+SampleRow make_draw_row(const SamplingParams& params, SampleState& state, const DrawArgs& args) {
   SampleRow row;
   row.logit_row = args.logit_row;
   row.temperature = params.temperature;
@@ -53,7 +79,8 @@ SampleRow make_draw_row(const SamplingParams& params, const SampleState& state, 
   row.num_logprobs = std::min(params.num_logprobs, args.vocab_size);
   row.counts = state.counts();
   row.bias = state.bias();
-  if (args.generated_tokens < params.tokens_min) row.banned = state.stop_ids();
+  row.banned = state.banned(args.generated_tokens < params.tokens_min);
+  row.allowed = state.allowed();
   return row;
 }
 

@@ -25,19 +25,25 @@ class SampleState {
   void follow(const Request& request, std::span<const TokenId> tokens, const SampleModel& model);
 
   std::span<const TokenCount> counts() const { return counts_.counts(); }
-  /// eos and stop ids inside the vocabulary: what may not be drawn before min_tokens.
-  std::span<const int32_t> stop_ids() const { return stop_ids_; }
+  /// What may not be drawn next: eos and stop ids before min_tokens, and ids that would complete a bad word.
+  std::span<const int32_t> banned(bool before_tokens_min);
+  /// Bit set of what may be drawn, null: everything.
+  const uint32_t* allowed() const { return allowed_.empty() ? nullptr : allowed_.data(); }
   /// The request's bias inside the vocabulary.
   std::span<const std::pair<int32_t, float>> bias() const { return bias_; }
 
  private:
   void restart(const Request& request, const SampleModel& model);
+  void find_bad_ids(const Request& request, std::span<const TokenId> tokens, const SampleModel& model);
 
   RequestId id_ = 0;
   size_t num_followed_ = 0;
   bool counting_ = false;
   TokenCounts counts_;
-  std::vector<int32_t> stop_ids_;
+  std::vector<int32_t> stop_ids_;  // eos and stop ids inside the vocabulary
+  std::vector<int32_t> bad_ids_;   // last ids of the bad words that the output is about to complete
+  std::vector<int32_t> banned_;    // both, when both count
+  std::vector<uint32_t> allowed_;
   std::vector<std::pair<int32_t, float>> bias_;
 };
 
@@ -49,7 +55,7 @@ struct DrawArgs {
 };
 
 /// The row that draws the next token. Borrows from the request and the state until the step is collected.
-SampleRow make_draw_row(const SamplingParams& params, const SampleState& state, const DrawArgs& args);
+SampleRow make_draw_row(const SamplingParams& params, SampleState& state, const DrawArgs& args);
 
 /// The row that only reports the logprob of a prompt token: untouched logits, nothing drawn.
 SampleRow make_prompt_row(int32_t num_logprobs, int32_t logit_row, TokenId given);

@@ -21,17 +21,8 @@ std::string golden_dir() {
   return given != nullptr ? given : SERAPH_SOURCE_DIR "/../shared/golden";
 }
 
-const std::set<std::string> kLater = {"use_beam_search",
-                                      "best_of",
-                                      "allowed_token_ids",
-                                      "bad_words",
-                                      "suffix",
-                                      "prompt_embeds",
-                                      "mm_processor_kwargs",
-                                      "repetition_detection",
-                                      "logits_processors",
-                                      "thinking_token_budget",
-                                      "output_config",
+const std::set<std::string> kLater = {"prompt_embeds",     "mm_processor_kwargs",   "repetition_detection",
+                                      "logits_processors", "thinking_token_budget", "output_config",
                                       "vllm_xargs"};
 
 /// Refused or answered otherwise than recorded, on purpose.

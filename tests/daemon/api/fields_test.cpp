@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{R"("structured_outputs":{"json":5})", "Bad Request", "body.structured_outputs.json", "dict_type"},
         Wrong{R"("guided_json":5)", "Bad Request", "body.guided_json", "dict_type"},
         Wrong{R"("guided_choice":[5])", "Bad Request", "body.guided_choice.0", "string_type"},
-        Wrong{R"("use_beam_search":true)", "BadRequestError", "use_beam_search", "not offered"},
+        Wrong{R"("use_beam_search":"perhaps")", "Bad Request", "body.use_beam_search", "bool_parsing"},
         Wrong{R"("temperature":"x","top_p":"y")", "Bad Request", "body.temperature", "2 validation errors:"}));
 
 TEST(FieldsTest, CoercesAsLaxlyAsVllm) {

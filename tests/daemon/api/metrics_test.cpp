@@ -58,7 +58,7 @@ TEST(MetricsTest, AFinishedSequenceIsObservedOnce) {
   metrics.observe_finish({.kind = FinishKind::kAbort});
   const std::string text = metrics.text({}, {});
   EXPECT_NE(text.find("finished_reason=\"length\"} 1.0"), std::string::npos);
-  EXPECT_NE(text.find("finished_reason=\"abort\"} 0.0"), std::string::npos);
+  EXPECT_NE(text.find("finished_reason=\"abort\"} 1.0"), std::string::npos);
   EXPECT_NE(text.find("vllm:e2e_request_latency_seconds_sum{engine=\"0\",model_name=\"tiny\"} 1.2"), std::string::npos);
   EXPECT_NE(text.find("vllm:request_time_per_output_token_seconds_sum{engine=\"0\",model_name=\"tiny\"} 0.1"),
             std::string::npos);

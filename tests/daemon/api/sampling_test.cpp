@@ -9,6 +9,11 @@
 namespace seraph {
 namespace {
 
+const Tokenizer& tokenizer() {
+  static const auto kTokenizer = Tokenizer::load(SERAPH_TEST_DATA "/golden/api/model").value();
+  return *kTokenizer;
+}
+
 struct Read {
   std::optional<ApiError> error;
   GenerationParams params;
@@ -21,7 +26,8 @@ Read read(Endpoint endpoint, const std::string& members, const ApiOptions& optio
   EXPECT_FALSE(parse_body(base + (members.empty() ? "" : "," + members) + "}", body)) << members;
   out.error = check_fields(body, endpoint, {});
   if (!out.error)
-    out.error = read_params(body, endpoint, options, {.vocab_size = 777, .max_model_len = 512}, out.params);
+    out.error = read_params(body, endpoint, options,
+                            {.vocab_size = 777, .max_model_len = 512, .tokenizer = &tokenizer()}, out.params);
   return out;
 }
 
@@ -133,10 +139,58 @@ TEST(SamplingTest, ChoicesAndSeeds) {
   EXPECT_EQ(read(kChat, R"("stop":[""])").error->message, "stop cannot contain an empty string.");
 }
 
-TEST(SamplingTest, UnofferedMasksAreRefusedInPlainWords) {
-  EXPECT_EQ(read(kChat, R"("allowed_token_ids":[5])").error->param, "allowed_token_ids");
-  EXPECT_EQ(read(kChat, R"("bad_words":["x"])").error->param, "bad_words");
+TEST(SamplingTest, AllowedIdsAreDistinctAndInTheVocabulary) {
+  EXPECT_EQ(read(kChat, R"("allowed_token_ids":[7,"5",7])").params.sampling.allowed_ids, (std::vector<TokenId>{5, 7}));
+  EXPECT_EQ(read(kChat, R"("allowed_token_ids":[])").error->message,
+            "allowed_token_ids is not None and empty! (parameter=allowed_token_ids, value=[])");
+  EXPECT_EQ(read(kChat, R"("allowed_token_ids":[-1])").error->message,
+            "allowed_token_ids contains out-of-vocab token id! (parameter=allowed_token_ids, value=[-1])");
+  EXPECT_TRUE(read(kChat, R"("allowed_token_ids":[777])").error);
   EXPECT_FALSE(read(kChat, R"("bad_words":[],"allowed_token_ids":null)").error);
+}
+
+TEST(SamplingTest, BadWordsCountWithAndWithoutASpaceInFront) {
+  const auto words = read(kChat, R"("bad_words":[" The"])").params.sampling.bad_words;
+  ASSERT_FALSE(words.empty());
+  EXPECT_EQ(tokenizer().decode(words[0], false), "The") << "white space in front does not count";
+  for (size_t i = 1; i < words.size(); ++i) EXPECT_EQ(tokenizer().decode(words[i], false), " The");
+  EXPECT_TRUE(read(kChat, R"("bad_words":[""])").error);
+  std::string many = R"("bad_words":["a")";
+  for (int i = 0; i < 128; ++i) many += R"(,"a")";
+  EXPECT_NE(read(kChat, many + "]").error->message.find("at most 128"), std::string::npos);
+}
+
+TEST(SamplingTest, BestOfIsAtLeastNAndNotGreedy) {
+  EXPECT_EQ(read(kChat, R"("n":2,"best_of":3)").params.best_of, 3);
+  EXPECT_EQ(read(kChat, R"("n":2)").params.best_of, 2);
+  EXPECT_TRUE(read(kChat, R"("best_of":2,"stream":true)").params.whole_events);
+  EXPECT_EQ(read(kChat, R"("n":2,"best_of":1)").error->message,
+            "best_of must be greater than or equal to n, got n=2 and best_of=1.");
+  EXPECT_EQ(read(kChat, R"("best_of":2,"temperature":0)").error->message,
+            "best_of must be 1 when using greedy sampling, got 2.");
+  EXPECT_TRUE(read(kChat, R"("best_of":16385)").error);
+}
+
+TEST(SamplingTest, BeamsTakeNAndRefuseWhatTheyCannotHonour) {
+  const auto beams = [](const std::string& more) { return read(kChat, R"("use_beam_search":true,"n":2)" + more); };
+  const GenerationParams params =
+      beams(R"(,"temperature":0,"length_penalty":0.5,"early_stopping":true,"stream":true)").params;
+  EXPECT_TRUE(params.beam_search && params.early_stopping && params.whole_events);
+  EXPECT_EQ(params.length_penalty, 0.5);
+  EXPECT_FALSE(beams(R"(,"early_stopping":"never","logit_bias":{},"bad_words":[],"min_tokens":0)").error);
+  for (const char* more : {R"(,"early_stopping":3)", R"(,"logit_bias":{"1":1})", R"(,"min_tokens":1)",
+                           R"(,"presence_penalty":1)", R"(,"length_penalty":1e9)", R"(,"best_of":3)",
+                           R"(,"bad_words":["a"])", R"(,"allowed_token_ids":[1])", R"(,"prompt_logprobs":1)"}) {
+    EXPECT_TRUE(beams(more).error) << more;
+  }
+  EXPECT_TRUE(read(kChat, R"("use_beam_search":true,"n":257)").error);
+  EXPECT_EQ(read(kCompletions, R"("use_beam_search":true,"stream":true)").error->message,
+            "Streaming is not currently supported with beam search");
+}
+
+TEST(SamplingTest, LogitsProcessorsAreRefusedInPlainWords) {
+  EXPECT_EQ(read(kChat, R"("logits_processors":["x"])").error->param, "logits_processors");
+  EXPECT_FALSE(read(kChat, R"("logits_processors":[])").error);
 }
 
 }  // namespace

@@ -43,6 +43,24 @@ TEST_F(ServerSettingsTest, RunWithoutAModelServesTheDemo) {
   EXPECT_EQ(settings->engine.dtype, "float16");
 }
 
+TEST_F(ServerSettingsTest, ARequestThatCouldNeverBeSubmittedIsNotAllowed) {
+  const auto refused = make(Verb::kServe, {path_, "--max-n-sequences", "100", "--submit-ring-slots", "64"});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().text().find("--submit-ring-slots"), std::string::npos);
+  EXPECT_TRUE(make(Verb::kServe, {path_, "--max-n-sequences", "64", "--submit-ring-slots", "64"}).ok());
+}
+
+TEST_F(ServerSettingsTest, TaskRunnerAndConvertAgree) {
+  const ServerSettings embeds = make(Verb::kServe, {path_, "--task", "embed"}).value();
+  EXPECT_EQ(embeds.engine.runner, "pooling");
+  EXPECT_EQ(embeds.engine.convert, "embed");
+  EXPECT_EQ(make(Verb::kServe, {path_, "--convert", "classify"})->engine.runner, "pooling");
+  EXPECT_EQ(make(Verb::kServe, {path_, "--task", "generate"})->engine.runner, "generate");
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--task", "generate", "--runner", "pooling"}).ok());
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--runner", "generate", "--convert", "embed"}).ok());
+  EXPECT_FALSE(make(Verb::kServe, {path_, "--pooler-config", "[1]"}).ok());
+}
+
 TEST_F(ServerSettingsTest, TheReportNamesTheDemoThatWouldBeServed) {
   const auto settings = resolve_server_settings(Verb::kRun, Sources{});
   ASSERT_TRUE(settings.ok()) << settings.error().text();

@@ -26,6 +26,40 @@ TEST(SampleRows, MinTokensMasksEosAndStopIdsInsideTheVocabularyEvenWithIgnoreEos
   EXPECT_TRUE(banned(2).empty());
 }
 
+TEST(SampleRows, ABadWordIsBannedWhereTheOutputAloneHasBegunIt) {
+  Request request;
+  request.id = 1;
+  request.prompt_ids = {8, 9};
+  request.sampling.bad_words = {{8, 9, 10}, {20}, {9, 101}};
+  request.sampling.tokens_min = 3;
+  SampleState state;
+  const auto banned = [&](const std::vector<TokenId>& output) {
+    std::vector<TokenId> tokens = request.prompt_ids;
+    tokens.insert(tokens.end(), output.begin(), output.end());
+    state.follow(request, tokens, kModel);
+    const auto generated = static_cast<int32_t>(output.size());
+    return list(make_draw_row(request.sampling, state, {.generated_tokens = generated, .vocab_size = 100}).banned);
+  };
+  EXPECT_EQ(banned({}), (std::vector<int32_t>{2, 3, 20})) << "the prompt does not count";
+  EXPECT_EQ(banned({7, 8, 9}), (std::vector<int32_t>{10, 20}));
+  EXPECT_EQ(banned({7, 8, 9, 7}), (std::vector<int32_t>{20}));
+}
+
+TEST(SampleRows, AllowedIdsAreABitSet) {
+  Request request;
+  request.id = 1;
+  request.prompt_ids = {4};
+  SampleState state;
+  state.follow(request, request.prompt_ids, kModel);
+  EXPECT_EQ(make_draw_row(request.sampling, state, {.vocab_size = 100}).allowed, nullptr);
+  request.id = 2;
+  request.sampling.allowed_ids = {0, 33, 99, 100};
+  state.follow(request, request.prompt_ids, kModel);
+  const uint32_t* allowed = make_draw_row(request.sampling, state, {.vocab_size = 100}).allowed;
+  ASSERT_NE(allowed, nullptr);
+  EXPECT_EQ((std::vector<uint32_t>(allowed, allowed + 4)), (std::vector<uint32_t>{1, 2, 0, 8}));
+}
+
 TEST(SampleRows, CarriesEveryParameter) {
   Request request;
   request.id = 1;
