@@ -133,7 +133,7 @@ BestOfTask::BestOfTask(Args args) : SearchTask(std::move(args)) {
   const auto best_of = static_cast<uint64_t>(params.best_of);
   const size_t count = prepared().prompts.size() * best_of;
   for (size_t i = 0; i < count; ++i) {
-    candidates_.push_back({.text = ChoiceText(*args_.tokenizer, rules)});
+    candidates_.emplace_back(*args_.tokenizer, rules);
     seeds_.push_back(params.seeded ? params.sampling.seed + i % best_of : args_.random());
   }
 }
@@ -166,9 +166,8 @@ void BestOfTask::play() {
   const auto best_of = static_cast<size_t>(prepared().params.best_of);
   const auto n = static_cast<size_t>(prepared().params.n);
   for (size_t first = 0; first < candidates_.size(); first += best_of) {
-    const auto begin = candidates_.begin() + static_cast<std::ptrdiff_t>(first);
     std::vector<Candidate*> order;
-    for (size_t i = 0; i < best_of; ++i) order.push_back(&begin[static_cast<std::ptrdiff_t>(i)]);
+    for (size_t i = 0; i < best_of; ++i) order.push_back(&candidates_[first + i]);
     std::stable_sort(order.begin(), order.end(),
                      [](const Candidate* a, const Candidate* b) { return a->cumulative > b->cumulative; });
     for (size_t i = 0; i < n; ++i) {

@@ -7,6 +7,7 @@
 // blocks of their common beginning without a word about beams in the engine. Loop thread.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -89,11 +90,12 @@ class BestOfTask final : public SearchTask {
   void play();
 
   struct Candidate {
+    Candidate(const Tokenizer& tokenizer, const TextRules& rules) : text(tokenizer, rules) {}
     ChoiceText text;  // finds stop strings
-    std::vector<Event> events = {};
+    std::vector<Event> events;
     double cumulative = 0;
   };
-  std::vector<Candidate> candidates_;  // best_of a prompt
+  std::deque<Candidate> candidates_;  // best_of a prompt; a deque: they do not move
   std::vector<uint64_t> seeds_;
   size_t num_done_ = 0;
 };

@@ -5,6 +5,8 @@
 namespace seraph {
 namespace {
 
+using Next = std::vector<PositionLogprobs>;
+
 PositionLogprobs best(std::initializer_list<std::pair<TokenId, float>> entries) {
   PositionLogprobs out;
   for (const auto& [id, logprob] : entries) out.push_back({.id = id, .logprob = logprob});
@@ -13,9 +15,9 @@ PositionLogprobs best(std::initializer_list<std::pair<TokenId, float>> entries) 
 
 TEST(BeamSearch, TheBestPathNeedNotBeginWithTheBestToken) {
   BeamSearch beams({.width = 2, .tokens_max = 2});
-  beams.advance(std::vector{best({{1, -0.5F}, {2, -1.0F}, {3, -9.0F}})});
+  beams.advance(Next{best({{1, -0.5F}, {2, -1.0F}, {3, -9.0F}})});
   ASSERT_EQ(beams.live().size(), 2U);
-  beams.advance(std::vector{best({{4, -5.0F}, {5, -6.0F}}), best({{6, -0.1F}, {7, -7.0F}})});
+  beams.advance(Next{best({{4, -5.0F}, {5, -6.0F}}), best({{6, -0.1F}, {7, -7.0F}})});
   ASSERT_TRUE(beams.done());
   const std::vector<Beam> found = beams.take_best();
   EXPECT_EQ(found[0].tokens, (std::vector<TokenId>{2, 6}));
@@ -28,8 +30,8 @@ TEST(BeamSearch, TheBestPathNeedNotBeginWithTheBestToken) {
 TEST(BeamSearch, TheLengthPenaltyFavoursLongBeams) {
   for (const double penalty : {0.0, 3.0}) {
     BeamSearch beams({.width = 1, .tokens_max = 3, .length_penalty = penalty, .end_ids = {9}});
-    beams.advance(std::vector{best({{1, -0.2F}, {9, -1.0F}})});
-    while (!beams.done()) beams.advance(std::vector{best({{1, -0.9F}, {2, -4.0F}})});
+    beams.advance(Next{best({{1, -0.2F}, {9, -1.0F}})});
+    while (!beams.done()) beams.advance(Next{best({{1, -0.9F}, {2, -4.0F}})});
     EXPECT_EQ(beams.take_best().front().ended, penalty == 0.0);
   }
 }
@@ -38,8 +40,8 @@ TEST(BeamSearch, EndsEarlyWhenAskedOrWhenNothingCanChange) {
   const auto steps = [](bool early, float next) {
     BeamSearch beams({.width = 1, .tokens_max = 50, .early_stopping = early, .end_ids = {9}});
     int count = 1;
-    beams.advance(std::vector{best({{1, -0.1F}, {9, -3.0F}})});
-    for (; !beams.done(); ++count) beams.advance(std::vector{best({{1, next}, {2, -9.0F}})});
+    beams.advance(Next{best({{1, -0.1F}, {9, -3.0F}})});
+    for (; !beams.done(); ++count) beams.advance(Next{best({{1, next}, {2, -9.0F}})});
     return count;
   };
   EXPECT_EQ(steps(true, -0.1F), 1);
