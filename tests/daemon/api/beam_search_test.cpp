@@ -41,7 +41,7 @@ TEST(BeamSearch, EndsEarlyWhenAskedOrWhenNothingCanChange) {
     BeamSearch beams({.width = 1, .tokens_max = 50, .early_stopping = early, .end_ids = {9}});
     int count = 1;
     beams.advance(Next{best({{1, -0.1F}, {9, -3.0F}})});
-    for (; !beams.done(); ++count) beams.advance(Next{best({{1, next}, {2, -9.0F}})});
+    for (; !beams.done(); ++count) beams.advance(Next{best({{1, next}, {2, -900.0F}})});
     return count;
   };
   EXPECT_EQ(steps(true, -0.1F), 1);
