@@ -365,7 +365,7 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
 }
 
 /// True when the value really asks for the feature: the neutral spellings of "no, thank you" pass.
-bool asks_for(const Json& value, std::string_view name) {
+bool asks_for(const Json& value) {
   if (value.is_null() || (value.is_bool() && !value.as_bool())) return false;
   return true;
 }
@@ -440,7 +440,7 @@ std::optional<ApiError> check_fields(Json& body, Endpoint endpoint, const FieldL
     if ((rule.endpoints & endpoint) == 0) continue;
     const Json* value = find_given(body, rule.name);
     if (value == nullptr) continue;
-    if (rule.type == FieldType::kUnoffered && asks_for(*value, rule.name)) {
+    if (rule.type == FieldType::kUnoffered && asks_for(*value)) {
       return bad_request(
           '`' + std::string(rule.name) + "` is not offered by this server yet; send the request without it",
           std::string(rule.name));

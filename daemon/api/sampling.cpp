@@ -206,6 +206,11 @@ std::optional<ApiError> read_allowed_ids(const Json& body, int32_t vocab_size, S
   if (ids->as_array().empty()) {
     return bad_parameter("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
   }
+  for (const char* name : {"structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
+                           "structural_tag", "response_format", "tools"}) {
+    if (find_given(body, name) == nullptr) continue;
+    return bad_request(std::string("allowed_token_ids cannot be combined with ") + name, "allowed_token_ids");
+  }
   std::string shown;
   bool wrong = false;
   for (const Json& item : ids->as_array()) {
