@@ -54,7 +54,6 @@ class Generation final : public Task {
 
   std::vector<RequestId> open_requests() const override;
   bool over() const override { return over_; }
-  const PreparedGeneration& prepared() const { return prepared_; }
   void abandon() override;
   void fail(const ApiError& error) override;
   void resume() override;
