@@ -223,13 +223,13 @@ void ApiImpl::add_chat_routes(Router& router) {
                                                             {"/v1/messages", kMessages},
                                                             {"/invocations", kInvocations}};
   for (const auto& [path, endpoint] : kGenerate) {
-    router.add("POST", path, Access::kKey,
+    router.add("POST", path, endpoint == kMessages ? Access::kAnyHeader : Access::kKey,
                [this, endpoint = endpoint](auto exchange) { handle_generation(std::move(exchange), endpoint); });
   }
   for (const char* method : {"GET", "DELETE", "POST"}) {
     router.add(method, "/v1/responses/*", Access::kKey, [this](auto exchange) { handle_response(*exchange); });
   }
-  router.add("POST", "/v1/messages/count_tokens", Access::kKey,
+  router.add("POST", "/v1/messages/count_tokens", Access::kAnyHeader,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_count_tokens, kCountTokens); });
   for (const char* path : kAudioRoutes) {
     router.add("POST", path, Access::kKey, [](std::shared_ptr<Exchange> exchange) {

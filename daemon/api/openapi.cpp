@@ -268,7 +268,7 @@ Json operation(const Router::Listed& route, const PathNotes* notes) {
   const bool has_body = route.method == "POST" && (notes == nullptr || notes->endpoints != 0);
   if (has_body) out.set("requestBody", request_body(notes));
   out.set("responses", responses(notes));
-  if (route.access == Access::kKey) out.set("security", Json(Json::Array{object({{"key", Json(Json::Array{})}})}));
+  if (route.access != Access::kOpen) out.set("security", Json(Json::Array{object({{"key", Json(Json::Array{})}})}));
   return out;
 }
 

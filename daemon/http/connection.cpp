@@ -158,8 +158,10 @@ void Connection::route() {
   }
   match_ = shared_.router.find(head.method, target_.path);
   key_index_ = shared_.keys.find(head.header("authorization"));
-  if (key_index_ < 0) key_index_ = shared_.keys.find_bare(head.header("x-api-key"));
-  if (match_.access == Access::kKey && !shared_.keys.empty() && key_index_ < 0) {
+  if (key_index_ < 0 && match_.access == Access::kAnyHeader) {
+    key_index_ = shared_.keys.find_bare(head.header("x-api-key"));
+  }
+  if (match_.access != Access::kOpen && !shared_.keys.empty() && key_index_ < 0) {
     refuse_early(401, "{\"error\":\"Unauthorized\"}");
     context_.plain = true;
   } else if (match_.handler == nullptr && match_.allowed_methods.empty()) {

@@ -41,7 +41,7 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
       known = true;
     }
     // One guarded method guards the path: a 405 tells no more to a stranger than a 401.
-    if (route.access == Access::kKey && !match.handler) match.access = Access::kKey;
+    if (route.access != Access::kOpen && !match.handler) match.access = route.access;
     if (route.method == method) {
       match.handler = &route.handler;
       match.access = route.access;

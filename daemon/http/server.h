@@ -109,8 +109,9 @@ class Exchange {
 using HttpHandler = std::function<void(std::shared_ptr<Exchange>)>;
 
 enum class Access {
-  kOpen,  // never needs a key (/health, /ping)
-  kKey,   // needs a key once one is set
+  kOpen,       // never needs a key (/health, /ping)
+  kKey,        // needs a key once one is set: Authorization: Bearer KEY
+  kAnyHeader,  // the same, and x-api-key may bring it, as Anthropic's clients send it; vLLM knows the first header only
 };
 
 /// The routes of the server: exact paths, or a prefix when the path ends in '*'. Unknown paths: 404, known

@@ -94,22 +94,32 @@ TEST_F(RouteWalk, NothingButHealthAndTheDocumentAnswersWithoutTheKey) {
 }
 
 TEST_F(RouteWalk, TheKeyOpensAndMethodsAreKept) {
-  for (const std::string& key : {std::string("authorization: Bearer a-key\r\n"), std::string("x-api-key: a-key\r\n")}) {
-    EXPECT_EQ(status("GET", "/v1/models", key), 200);
-    EXPECT_EQ(status("GET", "/v1/models/", key), 200);
-    EXPECT_EQ(status("GET", "/v1/models/model", key), 200);
-    EXPECT_EQ(status("GET", "/v1/models/nobody", key), 404);
-    EXPECT_EQ(status("GET", "/v1/responses/resp_none", key), 404);
-    EXPECT_EQ(status("DELETE", "/v1/responses/resp_none", key), 404);
-    EXPECT_EQ(status("POST", "/v1/audio/speech", key + "content-length: 0\r\n"), 404);
-    for (const char* path : {"/server_info", "/tokenizer_info", "/is_sleeping", "/load", "/metrics"}) {
-      EXPECT_EQ(status("GET", path, key), 200) << path;
-      EXPECT_EQ(status("HEAD", path, key), 405) << path;
-      EXPECT_EQ(status("OPTIONS", path, key), 405) << path;
-    }
+  const std::string key = "authorization: Bearer a-key\r\n";
+  EXPECT_EQ(status("GET", "/v1/models", key), 200);
+  EXPECT_EQ(status("GET", "/v1/models/", key), 200);
+  EXPECT_EQ(status("GET", "/v1/models/model", key), 200);
+  EXPECT_EQ(status("GET", "/v1/models/nobody", key), 404);
+  EXPECT_EQ(status("GET", "/v1/responses/resp_none", key), 404);
+  EXPECT_EQ(status("DELETE", "/v1/responses/resp_none", key), 404);
+  EXPECT_EQ(status("POST", "/v1/audio/speech", key + "content-length: 0\r\n"), 404);
+  for (const char* path : {"/server_info", "/tokenizer_info", "/is_sleeping", "/load", "/metrics"}) {
+    EXPECT_EQ(status("GET", path, key), 200) << path;
+    EXPECT_EQ(status("HEAD", path, key), 405) << path;
+    EXPECT_EQ(status("OPTIONS", path, key), 405) << path;
   }
   EXPECT_EQ(status("GET", "/health"), 200);
   EXPECT_EQ(status("GET", "/nothing"), 401) << "a stranger learns nothing";
+}
+
+TEST_F(RouteWalk, TheHeaderOfAnthropicsClientsOpensAnthropicsPathsOnly) {
+  const std::string key = "x-api-key: a-key\r\n";
+  for (const char* path : {"/v1/messages", "/v1/messages/count_tokens"}) {
+    EXPECT_EQ(status("GET", path, key), 405) << path;
+    EXPECT_EQ(status("GET", path), 401) << path;
+  }
+  for (const char* path : {"/v1/models", "/metrics", "/v1/chat/completions", "/nothing"}) {
+    EXPECT_EQ(status("GET", path, key), 401) << path;
+  }
 }
 
 }  // namespace
