@@ -374,10 +374,10 @@ Result<ServerSettings> make_server_settings(Verb verb, const Settings& settings)
   SERAPH_ASSIGN_OR_RETURN(out.api, api_options(verb, settings, model_dir));
   // A request that can never be submitted whole would be told to try again for ever.
   if (out.api.choices_max > out.engine.submit_ring_slots) {
-    return option_error("--max-n-sequences",
-                        fmt::format("{} is more than the {} of --submit-ring-slots", out.api.choices_max,
-                                    out.engine.submit_ring_slots),
-                        "lower it, or raise --submit-ring-slots");
+    return option_error(
+        "--max-n-sequences",
+        fmt::format("{} is more than the {} of --submit-ring-slots", out.api.choices_max, out.engine.submit_ring_slots),
+        "lower it, or raise --submit-ring-slots");
   }
   out.tokenizer_dir = settings.text("tokenizer").empty() ? model_dir : settings.text("tokenizer");
   out.db_path = settings.text("db");
