@@ -129,7 +129,8 @@ std::optional<ApiError> prepare_truncated(const Json& chat, const ResponsesReque
     body.set("messages", Json(messages_from(request.body, request.conversation, starts[start])));
     out = before;
     error = prepare_chat_body(std::move(body), context, out);
-    return !error || error->param != "input_tokens";
+    // Too long for the model, or exactly as long, which leaves no room for an answer.
+    return !error || (error->param != "input_tokens" && error->param != "max_tokens");
   };
   if (attempt(0) || starts.size() == 1) return error;
   size_t low = 0;  // too long

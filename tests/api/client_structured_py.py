@@ -161,7 +161,7 @@ def raw_stream(**fields):
 
 def test_company_changes_nothing():
     """Streams with and without constraints are the same alone and among bad requests and preempting neighbours."""
-    asks = [dict(temperature=1.0, seed=seed, max_tokens=150) for seed in range(4)]
+    asks = [dict(temperature=1.0, seed=seed, max_tokens=150, extra_body={"ignore_eos": True}) for seed in range(4)]
     asks += [dict(temperature=1.0, seed=seed, response_format=schema_format(CITY)) for seed in range(4)]
     asks += [dict(temperature=1.0, seed=7, max_tokens=150, extra_body={"guided_regex": "[a-z \n]{100,}"})]
     alone = [raw_stream(**ask) for ask in asks]
