@@ -534,24 +534,6 @@ Status launch_decode(const AttentionDecodeLaunch& args, Stream stream) {
   return launch(decode<kHeadDim, T, Kv>, config, decoded);
 }
 
-template <typename T, typename Kv>
-Status launch_for_head_dim(const AttentionDecodeLaunch& args, Stream stream) {
-  switch (args.shape.head_dim) {
-    case 64:
-      return launch_decode<64, T, Kv>(args, stream);
-    case 80:
-      return launch_decode<80, T, Kv>(args, stream);
-    case 96:
-      return launch_decode<96, T, Kv>(args, stream);
-    case 128:
-      return launch_decode<128, T, Kv>(args, stream);
-    case 256:
-      return launch_decode<256, T, Kv>(args, stream);
-    default:
-      return {kErrorInvalidValue, "attention_decode: a head size other than 64, 80, 96, 128, 256"};
-  }
-}
-
 }  // namespace
 
 int32_t attention_split_tokens(int32_t head_dim) {
@@ -573,14 +555,9 @@ Status attention_decode(const AttentionDecodeLaunch& args, Stream stream) {
     return {kErrorInvalidValue, "attention_decode: the workspace does not begin on 256 bytes"};
   }
   if (args.num_sequences == 0 || args.q.rows == 0) return {};
-  const bool fp8 = args.shape.dtype == DType::kF8E4m3;
-  if (args.q.dtype == DType::kF16) {
-    return fp8 ? launch_for_head_dim<half_t, fp8_t>(args, stream) : launch_for_head_dim<half_t, half_t>(args, stream);
-  }
-  if (args.q.dtype == DType::kBf16) {
-    return fp8 ? launch_for_head_dim<bf16_t, fp8_t>(args, stream) : launch_for_head_dim<bf16_t, bf16_t>(args, stream);
-  }
-  return {kErrorInvalidValue, "attention_decode: a dtype other than f16 and bf16"};
+  return with_attention_types(args.q.dtype, args.shape, [&]<int kHeadDim, typename T, typename Kv>() {
+    return launch_decode<kHeadDim, T, Kv>(args, stream);
+  });
 }
 
 }  // namespace seraph::cuda

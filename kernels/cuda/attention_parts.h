@@ -37,6 +37,38 @@ struct PagedArrays {
   float scale_log2;  // scores become exponents of two
 };
 
+/// Calls function.operator()<kHeadDim, T, Kv>() with the head size and the elements of queries and cache.
+template <typename T, typename Kv, typename Function>
+Status with_head_dim(int32_t head_dim, const Function& function) {
+  switch (head_dim) {
+    case 64:
+      return function.template operator()<64, T, Kv>();
+    case 80:
+      return function.template operator()<80, T, Kv>();
+    case 96:
+      return function.template operator()<96, T, Kv>();
+    case 128:
+      return function.template operator()<128, T, Kv>();
+    case 256:
+      return function.template operator()<256, T, Kv>();
+    default:
+      return {kErrorInvalidValue, "attention: a head size other than 64, 80, 96, 128, 256"};
+  }
+}
+
+template <typename T, typename Function>
+Status with_cache_type(const KvShape& shape, const Function& function) {
+  return shape.dtype == DType::kF8E4m3 ? with_head_dim<T, fp8_t>(shape.head_dim, function)
+                                       : with_head_dim<T, T>(shape.head_dim, function);
+}
+
+template <typename Function>
+Status with_attention_types(DType queries, const KvShape& shape, const Function& function) {
+  if (queries == DType::kF16) return with_cache_type<half_t>(shape, function);
+  if (queries == DType::kBf16) return with_cache_type<bf16_t>(shape, function);
+  return {kErrorInvalidValue, "attention: a dtype other than f16 and bf16"};
+}
+
 /// From the arguments of either launcher.
 template <typename T, typename Kv, typename Launch>
 PagedArrays<T, Kv> paged_arrays(const Launch& args) {

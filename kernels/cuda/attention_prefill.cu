@@ -404,38 +404,15 @@ Status launch_prefill(const AttentionPrefillLaunch& args, Stream stream) {
   return launch(prefill<kHeadDim, T, Kv>, config, paged_arrays<T, Kv>(args));
 }
 
-template <typename T, typename Kv>
-Status launch_for_head_dim(const AttentionPrefillLaunch& args, Stream stream) {
-  switch (args.shape.head_dim) {
-    case 64:
-      return launch_prefill<64, T, Kv>(args, stream);
-    case 80:
-      return launch_prefill<80, T, Kv>(args, stream);
-    case 96:
-      return launch_prefill<96, T, Kv>(args, stream);
-    case 128:
-      return launch_prefill<128, T, Kv>(args, stream);
-    case 256:
-      return launch_prefill<256, T, Kv>(args, stream);
-    default:
-      return {kErrorInvalidValue, "attention_prefill: a head size other than 64, 80, 96, 128, 256"};
-  }
-}
-
 }  // namespace
 
 Status attention_prefill(const AttentionPrefillLaunch& args, Stream stream) {
   const char* breach = paged_breach(args);
   if (breach != nullptr) return {kErrorInvalidValue, breach};
   if (args.num_sequences == 0 || args.q.rows == 0) return {};
-  const bool fp8 = args.shape.dtype == DType::kF8E4m3;
-  if (args.q.dtype == DType::kF16) {
-    return fp8 ? launch_for_head_dim<half_t, fp8_t>(args, stream) : launch_for_head_dim<half_t, half_t>(args, stream);
-  }
-  if (args.q.dtype == DType::kBf16) {
-    return fp8 ? launch_for_head_dim<bf16_t, fp8_t>(args, stream) : launch_for_head_dim<bf16_t, bf16_t>(args, stream);
-  }
-  return {kErrorInvalidValue, "attention_prefill: a dtype other than f16 and bf16"};
+  return with_attention_types(args.q.dtype, args.shape, [&]<int kHeadDim, typename T, typename Kv>() {
+    return launch_prefill<kHeadDim, T, Kv>(args, stream);
+  });
 }
 
 }  // namespace seraph::cuda

@@ -20,6 +20,8 @@ void move_array(Staging& staging, const Buffer& buffer, const std::vector<T>& ho
   staging.copy(buffer.data(), host.data(), static_cast<int64_t>(host.size() * sizeof(T)));
 }
 
+}  // namespace
+
 DeviceSampleRow plain_row(const SampleRow& row) {
   DeviceSampleRow out;
   out.logit_row = row.logit_row;
@@ -38,8 +40,6 @@ DeviceSampleRow plain_row(const SampleRow& row) {
   out.num_logprobs = std::min(row.num_logprobs, kLogprobsMax);
   return out;
 }
-
-}  // namespace
 
 bool DeviceSampler::plan(int64_t rows_max, int64_t columns) {
   rows_max_ = rows_max;

@@ -13,6 +13,9 @@ namespace seraph::cuda {
 
 constexpr int32_t kStepsInFlight = 2;
 
+/// What a row asks for, but for its lists: their places are empty.
+DeviceSampleRow plain_row(const SampleRow& row);
+
 class DeviceSampler {
  public:
   DeviceSampler(StreamWork& work, Staging& staging) : work_(work), staging_(staging) {}

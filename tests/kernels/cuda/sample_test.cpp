@@ -1,6 +1,7 @@
 // sample() on the simulator: the recorded truths, and token for token what the CPU's sampler gives.
 #include "kernels/cuda/sample.h"
 
+#include "kernels/cuda/device_sampler.h"
 #include "tests/kernels/cpu/sampling_cases.h"
 #include "tests/kernels/cuda/device_tensor.h"
 
@@ -23,21 +24,7 @@ class DeviceRows {
   explicit DeviceRows(const std::vector<SampleRow>& rows, int32_t vocab)
       : num_rows_(static_cast<int32_t>(rows.size())) {
     for (const SampleRow& row : rows) {
-      cuda::DeviceSampleRow out;
-      out.logit_row = row.logit_row;
-      out.temperature = row.temperature;
-      out.top_k = row.top_k;
-      out.top_p = row.top_p;
-      out.min_p = row.min_p;
-      out.repetition_penalty = row.repetition_penalty;
-      out.frequency_penalty = row.frequency_penalty;
-      out.presence_penalty = row.presence_penalty;
-      out.seed_low = static_cast<uint32_t>(row.seed);
-      out.seed_high = static_cast<uint32_t>(row.seed >> 32);
-      out.position = row.position;
-      out.choice = row.choice;
-      out.given_token = row.given_token;
-      out.num_logprobs = row.num_logprobs;
+      cuda::DeviceSampleRow out = cuda::plain_row(row);
       out.counts_begin = static_cast<int32_t>(counts_.size());
       for (const TokenCount& c : row.counts) {
         if (c.in_prompt || c.in_output > 0) counts_.push_back({c.id, c.in_output});
