@@ -335,15 +335,15 @@ SERAPH_DEVICE void write_rows(const PagedArrays<T, Kv>& paged, const Item& item,
     const float divisor = softmax.position[half] >= 0 ? sum * kWeightFactor<Kv> : 1.0F;
     if constexpr (kIsFp8<Kv>) {
       write_fp8_row<kHeadDim>(mine, lane_id() / 4 + 8 * half, half, divisor, sums);
-      continue;
-    }
+    } else {
 #pragma unroll
-    for (int piece = 0; piece < kHeadDim / 8; ++piece) {
-      const float lo = sums[piece][2 * half];
-      const float hi = sums[piece][2 * half + 1];
-      const Vec<uint32_t, 1> pair = {{pack_pair<T>(lo / divisor, hi / divisor)}};
-      const int at = TileShape<kHeadDim>::at(lane_id() / 4 + 8 * half, piece);
-      store(cast<uint32_t>(mine), at / 2 + lane_id() % 4, pair);
+      for (int piece = 0; piece < kHeadDim / 8; ++piece) {
+        const float lo = sums[piece][2 * half];
+        const float hi = sums[piece][2 * half + 1];
+        const Vec<uint32_t, 1> pair = {{pack_pair<T>(lo / divisor, hi / divisor)}};
+        const int at = TileShape<kHeadDim>::at(lane_id() / 4 + 8 * half, piece);
+        store(cast<uint32_t>(mine), at / 2 + lane_id() % 4, pair);
+      }
     }
   }
   sync_warp();
