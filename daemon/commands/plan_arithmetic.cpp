@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "daemon/commands/plan.h"
+#include "engine/base/text_link.h"
 
 namespace seraph {
 namespace {
@@ -35,7 +36,7 @@ Status add_file_sizes(const std::string& path, FileSizes& sizes) {
   const auto corrupt = [&](const char* what) {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: {}", path, what), "copy the file again"};
   };
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file(follow_text_link(path), std::ios::binary);
   unsigned char size_bytes[8] = {};
   if (!file.read(reinterpret_cast<char*>(size_bytes), 8)) return corrupt("the file is shorter than its header");
   uint64_t size = 0;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "engine/base/text_link.h"
 #include "engine/checkpoint/config_reader.h"
 #include "engine/checkpoint/mapped_file.h"
 #include "engine/checkpoint/safetensors.h"
@@ -75,9 +76,9 @@ class HuggingFaceFolder final : public Checkpoint {
 };
 
 Result<std::vector<SafetensorsEntry>> HuggingFaceFolder::open_file(const std::string& path) {
-  SERAPH_ASSIGN_OR_RETURN(auto file, MappedFile::open(path));
+  SERAPH_ASSIGN_OR_RETURN(auto file, MappedFile::open(follow_text_link(path)));
   auto entries = parse_safetensors_header(file->bytes(), static_cast<int64_t>(file->bytes().size()));
-  if (!entries.ok()) return prefixed(std::move(entries.error()), path);
+  if (!entries.ok()) return prefixed(std::move(entries.error()), file->path());
   files_.push_back(std::move(file));
   return entries;
 }

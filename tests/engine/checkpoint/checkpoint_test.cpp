@@ -86,6 +86,21 @@ TEST_F(CheckpointFolder, ReadsShardsByTheirIndex) {
   }
 }
 
+TEST_F(CheckpointFolder, FollowsALinkThatWasCheckedOutAsText) {
+  std::filesystem::create_directories(dir_ / "other");
+  write_tensors("other/weights.safetensors", kTwo, kTwoData);
+  write("model.safetensors", "other/weights.safetensors");
+  auto checkpoint = open();
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().text();
+  EXPECT_TRUE((*checkpoint)->tensor("w", 2, 1).ok());
+  std::filesystem::rename(dir_ / "model.safetensors", dir_ / "a.safetensors");
+  write("model.safetensors.index.json", R"({"weight_map":{"w":"a.safetensors","b":"a.safetensors"}})");
+  checkpoint = open();
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().text();
+  write("a.safetensors", "other/nothing.safetensors");
+  expect_refused(ErrorCode::kCorrupt, "a.safetensors: ");
+}
+
 TEST_F(CheckpointFolder, SaysWhatIsMissing) {
   expect_refused(ErrorCode::kNotFound, "holds no weights");
   write("pytorch_model.bin", "");
