@@ -68,7 +68,7 @@ std::vector<float> run_decode(const AttentionBatch& batch, int32_t num_blocks_gr
 
 TEST(AttentionDecode, agrees_with_double_precision_at_ragged_lengths) {
   for (const AttentionShape& shape : kShapes) {
-    sim::Device device;
+    TestDevice device;
     const int32_t split = cuda::attention_split_tokens(shape.head_dim);
     const AttentionBatch batch(shape,
                                {{1, 1, 1}, {split, 1, 2}, {split + 1, 1, 3}, {0, 0, 4}, {77, 1, 5}, {600, 1, 6}});
@@ -78,7 +78,7 @@ TEST(AttentionDecode, agrees_with_double_precision_at_ragged_lengths) {
 
 TEST(AttentionDecode, drafts_are_rows_that_see_each_other_in_order) {
   for (const AttentionShape& shape : kShapes) {
-    sim::Device device({.seed = 9});
+    TestDevice device({.seed = 9});
     const AttentionBatch batch(shape, {{5, 5, 1}, {260, 6, 2}, {40, 1, 3}});
     batch.expect_right(run_decode(batch, 3), "head_dim " + std::to_string(shape.head_dim));
   }
@@ -90,12 +90,12 @@ TEST(AttentionDecode, a_row_does_not_depend_on_its_mates_or_on_the_grid) {
     std::vector<float> together;
     const AttentionBatch batch(shape, {sequences[0], sequences[1], sequences[2]});
     {
-      sim::Device device({.seed = 2});
+      TestDevice device({.seed = 2});
       together = run_decode(batch, 7);
     }
     for (size_t s = 0; s < 3; ++s) {
       for (int32_t row = 0; row < sequences[s].rows; ++row) {
-        sim::Device device({.seed = 20 + s});
+        TestDevice device({.seed = 20 + s});
         AttentionSequence alone = sequences[s];
         alone.context -= alone.rows - 1 - row;
         alone.rows = 1;
@@ -113,12 +113,12 @@ TEST(AttentionDecode, a_row_of_a_tree_has_the_bits_of_its_path_alone) {
     const AttentionBatch batch(shape, {tree, {40, 2, 2}});
     std::vector<float> together;
     {
-      sim::Device device({.seed = 4});
+      TestDevice device({.seed = 4});
       together = run_decode(batch, 5);
     }
     batch.expect_right(together, "tree, head_dim " + std::to_string(shape.head_dim));
     for (int32_t row = 0; row < tree.rows; row += 2) {
-      sim::Device device({.seed = 30});
+      TestDevice device({.seed = 30});
       const std::vector<int32_t> path = tree.path(row);
       AttentionSequence alone = {tree.before() + static_cast<int32_t>(path.size()), static_cast<int32_t>(path.size()),
                                  1};
@@ -130,10 +130,11 @@ TEST(AttentionDecode, a_row_of_a_tree_has_the_bits_of_its_path_alone) {
   }
 }
 
+#ifdef SERAPH_CUDA_SIM
 TEST(AttentionDecode, reads_keys_and_values_once_and_meets_no_bank_conflict) {
   for (const int32_t head_dim : {64, 80, 96, 128, 256}) {
     for (const bool fp8 : {false, true}) {
-      sim::Device device;
+      TestDevice device;
       const AttentionShape shape = {4, 1, head_dim, 16, 0, DType::kBf16, fp8};
       const AttentionBatch batch(shape, {{512, 1, 1}, {512, 1, 2}});
       run_decode(batch, 4);
@@ -146,9 +147,10 @@ TEST(AttentionDecode, reads_keys_and_values_once_and_meets_no_bank_conflict) {
     }
   }
 }
+#endif
 
 TEST(AttentionDecode, what_has_no_kernel_is_refused) {
-  sim::Device device;
+  TestDevice device;
   cuda::AttentionDecodeLaunch args;
   args.shape = {1, 1, 72, 16, DType::kF16};
   args.num_heads = 1;

@@ -45,7 +45,7 @@ std::vector<float> run_prefill(const AttentionBatch& batch, int32_t num_blocks_g
 
 TEST(AttentionPrefill, agrees_with_double_precision_at_ragged_lengths) {
   for (const AttentionShape& shape : kShapes) {
-    sim::Device device;
+    TestDevice device;
     const AttentionBatch batch(shape, {{45, 45, 1}, {130, 33, 2}, {0, 0, 3}, {1, 1, 4}, {64, 3, 5}});
     batch.expect_right(run_prefill(batch, 3), "head_dim " + std::to_string(shape.head_dim));
   }
@@ -57,12 +57,12 @@ TEST(AttentionPrefill, a_row_does_not_depend_on_how_its_prompt_was_cut) {
     const AttentionBatch whole(shape, {{kTokens, kTokens, 1}, {20, 20, 2}});
     std::vector<float> expected;
     {
-      sim::Device device({.seed = 2});
+      TestDevice device({.seed = 2});
       expected = run_prefill(whole, 5);
     }
     int32_t begin = 0;
     for (const int32_t chunk : {1, 17, 64, 8}) {
-      sim::Device device({.seed = 30});
+      TestDevice device({.seed = 30});
       const AttentionBatch part(shape, {{begin + chunk, chunk, 1}});
       const std::vector<float> out = run_prefill(part, 2);
       for (int32_t row = 0; row < chunk; ++row) {
@@ -74,9 +74,10 @@ TEST(AttentionPrefill, a_row_does_not_depend_on_how_its_prompt_was_cut) {
   }
 }
 
+#ifdef SERAPH_CUDA_SIM
 TEST(AttentionPrefill, meets_no_bank_conflict_and_skips_what_nobody_sees) {
   for (const int32_t head_dim : {64, 80, 96, 128, 256}) {
-    sim::Device device;
+    TestDevice device;
     const AttentionShape shape = {2, 2, head_dim, 16, 0, DType::kF16};
     const AttentionBatch batch(shape, {{128, 128, 1}});
     run_prefill(batch, 4);
@@ -92,9 +93,10 @@ TEST(AttentionPrefill, meets_no_bank_conflict_and_skips_what_nobody_sees) {
     EXPECT_EQ(stats.mma_multiply_adds, pairs * 16 * keys * head_dim * 2 * 2) << head_dim;
   }
 }
+#endif
 
 TEST(AttentionPrefill, what_has_no_kernel_is_refused) {
-  sim::Device device;
+  TestDevice device;
   cuda::AttentionPrefillLaunch args;
   args.shape = {1, 1, 72, 16, DType::kF16};
   args.num_heads = 1;

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cuda/runtime.h"
-#include "kernels/sim/device.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph {
 namespace {
 
 TEST(CudaAccess, NamesTheDevice) {
-  sim::Device device;
+  cuda_test::TestDevice device;
   const CudaDevices found = cuda_access()->find_devices();
   EXPECT_EQ(found.count, 1);
   EXPECT_TRUE(found.simulated);
@@ -20,7 +20,7 @@ TEST(CudaAccess, NamesTheDevice) {
 }
 
 TEST(CudaAccess, SaysWhyNot) {
-  sim::Device device;
+  cuda_test::TestDevice device;
   std::string error;
   EXPECT_EQ(cuda_access()->make_backend({.device = 3}, error), nullptr);
   EXPECT_NE(error.find("CUDA device 3"), std::string::npos);

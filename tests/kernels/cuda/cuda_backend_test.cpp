@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kernels/sim/device.h"
 #include "tests/kernels/backend_runner.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph {
 namespace {
@@ -47,7 +47,7 @@ class CudaBackendTest : public testing::TestWithParam<DType> {
   }
   double tolerance() const { return kTolerance[static_cast<int>(GetParam())]; }
 
-  sim::Device device_{{.memory_bytes = int64_t{1} << 28}};
+  cuda_test::TestDevice device_{{.memory_bytes = int64_t{1} << 28}};
   std::unique_ptr<Backend> cuda_;
   std::unique_ptr<Backend> cpu_;
 };
@@ -228,7 +228,7 @@ TEST_P(CudaBackendTest, RefusesWhatItHasNoKernelFor) {
 
 TEST_P(CudaBackendTest, AFullDeviceGivesNoMemoryAndNoFault) {
   EXPECT_EQ(cuda_->allocate(int64_t{1} << 40).data(), nullptr);
-  EXPECT_EQ(cuda_->pack_random(1 << 16, 1 << 16, GetParam(), 1.0F, 1), nullptr);
+  EXPECT_EQ(cuda_->pack_random(1 << 20, 1 << 21, GetParam(), 1.0F, 1), nullptr);
   EXPECT_TRUE(cuda_->synchronize().ok);
 }
 

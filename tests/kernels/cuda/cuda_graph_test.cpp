@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cuda_access.h"
-#include "kernels/sim/device.h"
 #include "tests/kernels/backend_runner.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph {
 namespace {
@@ -62,7 +62,7 @@ class CudaGraphTest : public testing::Test {
     ASSERT_TRUE(backend_->plan_scratch({.rows_max = 4, .cols_max = kVocab, .logit_rows_max = 4}));
   }
 
-  sim::Device device_{{.memory_bytes = int64_t{1} << 28}};
+  cuda_test::TestDevice device_{{.memory_bytes = int64_t{1} << 28}};
   std::unique_ptr<Backend> backend_;
 };
 

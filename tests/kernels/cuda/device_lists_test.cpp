@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/sim/device.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph::cuda {
 namespace {
@@ -19,7 +19,7 @@ class DeviceListsTest : public testing::Test {
     return out;
   }
 
-  sim::Device device_;
+  cuda_test::TestDevice device_;
   StreamWork work_;
   Staging staging_{work_};
   DeviceLists lists_{work_, staging_};

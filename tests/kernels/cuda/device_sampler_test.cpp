@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "kernels/cuda_access.h"
-#include "kernels/sim/device.h"
 #include "tests/kernels/backend_runner.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph {
 namespace {
@@ -90,7 +90,7 @@ class DeviceSamplerTest : public testing::Test {
     return draws;
   }
 
-  sim::Device device_{{.memory_bytes = int64_t{1} << 28}};
+  cuda_test::TestDevice device_{{.memory_bytes = int64_t{1} << 28}};
   std::vector<float> logits_ = random_values(kRows * kVocab, 31, 2.0F);
 };
 
@@ -103,9 +103,10 @@ TEST_F(DeviceSamplerTest, GivesWhatTheCpuGives) {
   }
 }
 
+#ifdef SERAPH_CUDA_SIM
 /// Room for two rows at a time: the step takes three launches, and nobody can tell.
 TEST_F(DeviceSamplerTest, AStepThatDoesNotFitAtOnceGoesInParts) {
-  sim::Device device({.memory_bytes = int64_t{1} << 28});
+  cuda_test::TestDevice device({.memory_bytes = int64_t{1} << 28});
   cuda::StreamWork work;
   cuda::Staging staging(work);
   ASSERT_TRUE(work.open() && staging.open(1 << 16));
@@ -137,6 +138,7 @@ TEST_F(DeviceSamplerTest, AStepThatDoesNotFitAtOnceGoesInParts) {
   EXPECT_EQ(count_launches(10), 1);
   EXPECT_EQ(count_launches(100000), 3);
 }
+#endif
 
 }  // namespace
 }  // namespace seraph

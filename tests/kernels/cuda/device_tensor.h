@@ -1,23 +1,22 @@
-// Shared by the tests of CUDA kernels on the simulator: matrices in device memory, and running a launcher to its end.
+// Shared by the tests of CUDA kernels: matrices in device memory, and running a launcher to its end.
 #pragma once
 
 #include <cmath>
 
+#include "kernels/cuda/types.h"
 #include "tests/kernels/cpu/support.h"
-#include "tests/kernels/sim/support.h"
+#include "tests/kernels/cuda/device.h"
+#include "tests/kernels/cuda/device_array.h"
 
 namespace seraph::cuda_test {
 
 using cpu_test::expect_close;
 using cpu_test::random_values;
 using cpu_test::rounded;
-using sim_test::DeviceArray;
 
 /// "" or what went wrong, after everything queued has run.
 inline std::string finish(const cuda::Status& launched) {
-  if (!launched.ok()) return cuda::describe(launched);
-  static_cast<void>(cuda::synchronize_device().ok());
-  return sim::Device::current().fault();
+  return launched.ok() ? device_fault() : cuda::describe(launched);
 }
 
 /// A Tensor with its device memory, filled from floats. Columns behind a row's end (padding) are NaN.

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/sim/device.h"
 #include "tests/kernels/cpu/support.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph::cuda {
 namespace {
@@ -21,7 +21,7 @@ class WeightPackerTest : public testing::Test {
     return out;
   }
 
-  sim::Device device_;
+  cuda_test::TestDevice device_;
   StreamWork work_;
   Staging staging_{work_};
   WeightPacker packer_{work_, staging_};

@@ -148,7 +148,7 @@ class Problem {
 
 TEST(LinearSkinny, agrees_with_a_double_precision_product) {
   for (const Case& c : kCases) {
-    sim::Device device;
+    TestDevice device;
     const Problem problem(c);
     expect_close(problem.expected(), as_doubles(problem.run(0, c.rows)), std::max(dtype_tolerance(c.out), 2e-5),
                  describe(c));
@@ -160,14 +160,14 @@ TEST(LinearSkinny, a_row_does_not_depend_on_how_many_there_are) {
     const Problem problem(c);
     std::vector<float> together;
     {
-      sim::Device device({.seed = 4});
+      TestDevice device({.seed = 4});
       together = problem.run(0, c.rows);
       // A device with less shared memory takes the rows in two calls.
       EXPECT_EQ(problem.run(0, c.rows, 64 * 1024), together) << describe(c);
     }
     for (const int64_t count : {1, 3, 11, 30}) {
       if (count > c.rows) continue;
-      sim::Device device({.seed = 5});
+      TestDevice device({.seed = 5});
       const int64_t begin = (c.rows - count) / 2;
       const std::vector<float> some = problem.run(begin, count);
       EXPECT_TRUE(std::equal(some.begin(), some.end(), together.begin() + begin * problem.out_cols()))
@@ -176,9 +176,10 @@ TEST(LinearSkinny, a_row_does_not_depend_on_how_many_there_are) {
   }
 }
 
+#ifdef SERAPH_CUDA_SIM
 TEST(LinearSkinny, streams_each_weight_once_and_multiplies_no_more_than_it_must) {
   for (const int64_t rows : {1, 8, 16, 32, 64}) {
-    sim::Device device;
+    TestDevice device;
     const Case c = {rows, 512, 64, kBf16, kBf16, kBf16, Epilogue::kStore, false};
     Problem(c).run(0, rows);
     const sim::LaunchStats& stats = device.last_launch();
@@ -188,9 +189,10 @@ TEST(LinearSkinny, streams_each_weight_once_and_multiplies_no_more_than_it_must)
     EXPECT_EQ(stats.mma_multiply_adds, 512 * 64 * std::max<int64_t>(rows, 8));
   }
 }
+#endif
 
 TEST(LinearSkinny, bad_shapes_are_refused) {
-  sim::Device device;
+  TestDevice device;
   cuda::LinearSkinnyLaunch args;
   args.weight = cuda::plan_linear_weight(32, 64, kF16);
   args.num_outputs = 32;

@@ -107,7 +107,7 @@ std::vector<size_t> all_rows() {
 
 TEST(LoraKernels, rows_of_several_adapters_agree_with_double_precision) {
   for (const Case& c : kCases) {
-    sim::Device device({.seed = 8});
+    TestDevice device({.seed = 8});
     const Problem problem(c);
     const std::vector<float> out = problem.run(all_rows());
     for (size_t row = 0; row < kRowSlots.size(); ++row) {
@@ -123,11 +123,11 @@ TEST(LoraKernels, a_row_does_not_depend_on_its_mates) {
     const Problem problem(c);
     std::vector<float> together;
     {
-      sim::Device device;
+      TestDevice device;
       together = problem.run(all_rows());
     }
     for (size_t row = 0; row < kRowSlots.size(); ++row) {
-      sim::Device device({.seed = row});
+      TestDevice device({.seed = row});
       const std::vector<float> alone = problem.run({row});
       EXPECT_TRUE(std::equal(alone.begin(), alone.end(),
                              together.begin() + static_cast<std::ptrdiff_t>(row) * c.part_ends.back()))
@@ -136,8 +136,9 @@ TEST(LoraKernels, a_row_does_not_depend_on_its_mates) {
   }
 }
 
+#ifdef SERAPH_CUDA_SIM
 TEST(LoraKernels, neighbours_of_one_adapter_read_it_once) {
-  sim::Device device;
+  TestDevice device;
   const Case c = {1024, {64}, 8, DType::kBf16, DType::kF32};
   const DeviceTensor x(std::vector<float>(8 * 1024, 1.0F), 8, 1024, c.dtype);
   const DeviceArray<char> a(std::vector<char>(8 * 1024 * 2, 0));
@@ -150,9 +151,10 @@ TEST(LoraKernels, neighbours_of_one_adapter_read_it_once) {
   // A once; each of the eight warps reads all rows of x.
   EXPECT_LE(device.last_launch().global_bytes_read, 8 * 1024 * 2 + 8 * 8 * 1024 * 2 + 8192);
 }
+#endif
 
 TEST(LoraKernels, ranks_that_are_no_multiple_of_eight_are_refused) {
-  sim::Device device;
+  TestDevice device;
   cuda::LoraShrinkLaunch args;
   args.x = {nullptr, DType::kF16, 1, 64, 64};
   args.slots = {nullptr, nullptr, nullptr, 1, 1, 12, 64, 64};

@@ -143,7 +143,7 @@ TEST(CudaSample, recorded_cases_draw_what_the_cpu_draws) {
   const auto backend = cpu_test::make_backend("");
   ASSERT_GT(truth.cases().size(), 50U);
   for (const Json& c : truth.cases()) {
-    sim::Device device;
+    TestDevice device;
     const std::string& name = c.find("name")->as_string();
     const RowOf test(c);
     const std::vector<float>& logits = truth.tensor(name + ".logits");
@@ -172,7 +172,7 @@ TEST(CudaSample, logprobs_follow_the_recorded_cases) {
   const SamplingCases truth(kFolder, "logprobs");
   ASSERT_GT(truth.cases().size(), 10U);
   for (const Json& c : truth.cases()) {
-    sim::Device device;
+    TestDevice device;
     const std::string& name = c.find("name")->as_string();
     const Json& raw = *c.find("modes")->find("raw_logprobs");
     const std::vector<float>& logits = truth.tensor(name + ".logits");
@@ -195,7 +195,7 @@ TEST(CudaSample, draws_follow_the_recorded_tokens) {
   const SamplingCases truth(kFolder, "draws");
   ASSERT_GT(truth.cases().size(), 5U);
   for (const Json& c : truth.cases()) {
-    sim::Device device;
+    TestDevice device;
     const std::string& name = c.find("name")->as_string();
     const std::vector<float>& logits = truth.tensor(name + ".logits");
     const std::vector<int32_t> expected = RowOf::ids(c, "token_ids");
@@ -222,7 +222,7 @@ TEST(CudaSample, draws_follow_the_recorded_tokens) {
 TEST(CudaSample, wide_vocabularies_and_many_equals_are_cut_where_the_cpu_cuts_them) {
   const auto backend = cpu_test::make_backend("");
   for (const float scale : {0.0F, 0.02F, 1.0F, 6.0F}) {
-    sim::Device device;
+    TestDevice device;
     constexpr int32_t kVocab = 2503;
     std::vector<float> logits = random_values(kVocab, 8, scale);
     for (float& x : logits) x += 2.0F;
@@ -248,10 +248,10 @@ TEST(CudaSample, a_row_does_not_depend_on_its_mates_or_on_the_order_of_threads) 
     rows[i] = {
         .logit_row = static_cast<int32_t>(2 - i), .temperature = 0.7F, .top_p = 0.9F, .seed = i, .num_logprobs = 3};
   }
-  sim::Device device({.seed = 3});
+  TestDevice device({.seed = 3});
   const std::vector<Sampled> together = DeviceRows(rows, kVocab).sample(logits, 3, kVocab);
   for (size_t i = 0; i < 3; ++i) {
-    sim::Device other({.seed = 50 + i});
+    TestDevice other({.seed = 50 + i});
     SampleRow row = rows[i];
     const auto begin = logits.begin() + row.logit_row * kVocab;
     row.logit_row = 0;
@@ -265,7 +265,7 @@ TEST(CudaSample, a_row_does_not_depend_on_its_mates_or_on_the_order_of_threads) 
 }
 
 TEST(CudaSample, masks_win_over_bias_and_nothing_left_is_no_token) {
-  sim::Device device;
+  TestDevice device;
   const std::vector<float> logits(64, 0.0F);
   const int32_t banned[] = {0, 1};
   const std::pair<int32_t, float> bias[] = {{1, 100.0F}, {7, 1e9F}, {9, 99.0F}};
@@ -278,7 +278,7 @@ TEST(CudaSample, masks_win_over_bias_and_nothing_left_is_no_token) {
 }
 
 TEST(CudaSample, greedy_takes_the_smaller_id_of_equals_and_never_padding_or_nan) {
-  sim::Device device;
+  TestDevice device;
   std::vector<float> logits(100, -1.0F);
   logits[37] = logits[38] = logits[90] = 2.0F;
   logits[97] = 9.0F;

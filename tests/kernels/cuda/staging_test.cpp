@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "kernels/sim/device.h"
+#include "tests/kernels/cuda/device.h"
 
 namespace seraph::cuda {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 /// The simulator reads a copy's source as late as it may, so memory that is written again too soon would show.
 TEST(Staging, CopiesMoreThanItHoldsAndLeavesTheSourceFree) {
   for (const uint64_t seed : {1U, 2U, 3U}) {
-    sim::Device device({.seed = seed});
+    cuda_test::TestDevice device({.seed = seed});
     {
       StreamWork work;
       Staging staging(work);
@@ -35,8 +35,9 @@ TEST(Staging, CopiesMoreThanItHoldsAndLeavesTheSourceFree) {
   }
 }
 
+#ifdef SERAPH_CUDA_SIM
 TEST(Staging, NoMemoryIsNoFault) {
-  sim::Device device;
+  cuda_test::TestDevice device;
   StreamWork work;
   Staging staging(work);
   ASSERT_TRUE(work.open());
@@ -44,6 +45,7 @@ TEST(Staging, NoMemoryIsNoFault) {
   EXPECT_FALSE(staging.open(64));
   EXPECT_FALSE(work.failed());
 }
+#endif
 
 }  // namespace
 }  // namespace seraph::cuda

@@ -19,7 +19,7 @@ std::vector<char> block_of(const std::vector<char>& bytes, int64_t block) {
 }
 
 TEST(SwapKvBlocks, blocks_go_out_and_come_back_elsewhere) {
-  sim::Device device({.seed = 6});
+  TestDevice device({.seed = 6});
   const std::vector<char> before = pattern(8);
   const DeviceArray<char> cache(before);
   void* host = nullptr;
@@ -48,7 +48,7 @@ TEST(SwapKvBlocks, blocks_go_out_and_come_back_elsewhere) {
 }
 
 TEST(SwapKvBlocks, blocks_that_do_not_exist_are_refused) {
-  sim::Device device;
+  TestDevice device;
   const std::vector<int32_t> one = {8};
   const std::vector<int32_t> zero = {0};
   cuda::SwapKvBlocksLaunch args = {

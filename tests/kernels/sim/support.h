@@ -12,42 +12,19 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ptx.h"
 #include "kernels/sim/device.h"
+#include "tests/kernels/cuda/device_array.h"
 
 namespace seraph::sim_test {
 
 using namespace seraph::cuda;  // NOLINT: the tests are written in the words of kernels
 
-/// Device memory with host values; the values are there when the constructor returns.
+/// Device memory with host values, as kernels see it.
 template <typename T>
-class DeviceArray {
+class DeviceArray : public cuda_test::DeviceArray<T> {
  public:
-  explicit DeviceArray(size_t count) : count_(count) {
-    void* data = nullptr;
-    EXPECT_TRUE(allocate(&data, static_cast<int64_t>(count * sizeof(T))).ok());
-    data_ = static_cast<T*>(data);
-  }
-  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    EXPECT_TRUE(copy_async(data_, values.data(), bytes(), CopyKind::kHostToDevice, nullptr).ok());
-    EXPECT_TRUE(synchronize_device().ok());
-  }
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-  ~DeviceArray() { static_cast<void>(release(data_).ok()); }
-
-  std::vector<T> values() const {
-    std::vector<T> out(count_);
-    EXPECT_TRUE(copy_async(out.data(), data_, bytes(), CopyKind::kDeviceToHost, nullptr).ok());
-    EXPECT_TRUE(synchronize_device().ok());
-    return out;
-  }
-  T* data() const { return data_; }
-  Global<T> all() const { return Global<T>(data_, static_cast<int64_t>(count_)); }
+  using cuda_test::DeviceArray<T>::DeviceArray;
+  Global<T> all() const { return Global<T>(this->data(), this->count()); }
   Global<const T> constant() const { return all(); }
-
- private:
-  int64_t bytes() const { return static_cast<int64_t>(count_ * sizeof(T)); }
-  size_t count_;
-  T* data_ = nullptr;
 };
 
 /// Launches on the default stream and waits; what went wrong, "" when nothing did.
