@@ -14,7 +14,10 @@ void Detokenizer::prime(std::span<const int32_t> prompt_ids) {
   stream_->drop_held();
 }
 
-void Detokenizer::push(int32_t id, std::string& out) { stream_->push(id, out); }
+void Detokenizer::push(int32_t id, std::string& out) {
+  stream_->push(id, out);
+  stream_->release(out);
+}
 
 void Detokenizer::finish(std::string& out) { stream_->finish(out); }
 

@@ -27,6 +27,7 @@ class PipelineTokenizer::Stream final : public DecodeStream {
     if (added == nullptr && !tokenizer_.vocabulary_->has(id)) return;
     chain_->push(added != nullptr ? std::string_view(added->shown) : tokenizer_.vocabulary_->piece(id), out);
   }
+  void release(std::string& out) override { chain_->release(out); }
   void finish(std::string& out) override { chain_->finish(out); }
   void drop_held() override { chain_->drop_held(); }
 

@@ -59,7 +59,7 @@ std::optional<char> parse_byte_token(std::string_view token) {
 }
 
 // Runs of <0xHH>: the run as text if it is UTF-8, else one U+FFFD for each of its bytes. The fate of the whole run
-// hangs on its last byte, so it is held until it ends.
+// hangs on its last byte, so it is held until it ends or its characters are wanted as they come.
 class ByteFallbackStep final : public DecodeStep {
  public:
   void push(std::string_view token, Next& next) override {
@@ -69,6 +69,13 @@ class ByteFallbackStep final : public DecodeStep {
     }
     finish(next);
     next.emit(token);
+  }
+  void release(Next& next) override {
+    std::string text, incomplete;
+    append_lossy(incomplete, run_, text);
+    if (text.empty()) return;
+    next.emit(text);
+    run_ = std::move(incomplete);
   }
   void finish(Next& next) override {
     if (run_.empty()) return;
@@ -120,14 +127,14 @@ class StripStep final : public DecodeStep {
       ++count;
     }
     if (tail < token.size()) {
-      release(held_, next);
+      let_go(held_, next);
       next.emit(token.substr(0, token.size() - tail));
     }
     held_ += count;
-    if (held_ > stop_) release(held_ - stop_, next);
+    if (held_ > stop_) let_go(held_ - stop_, next);
   }
   void finish(Next& next) override {
-    if (held_ > stop_) release(held_ - stop_, next);
+    if (held_ > stop_) let_go(held_ - stop_, next);
     held_ = 0;
   }
   void drop_held() override { held_ = 0; }
@@ -139,7 +146,7 @@ class StripStep final : public DecodeStep {
       --left_;
     }
   }
-  void release(int64_t count, Next& next) {
+  void let_go(int64_t count, Next& next) {
     for (int64_t i = 0; i < count; ++i) next.emit(content_);
     held_ -= count;
   }
@@ -317,6 +324,13 @@ void DecodeChain::feed(size_t index, std::string_view token, std::string& out) {
   }
   DecodeStep::Next next(*this, index + 1, out);
   steps_[index]->push(token, next);
+}
+
+void DecodeChain::release(std::string& out) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    DecodeStep::Next next(*this, i + 1, out);
+    steps_[i]->release(next);
+  }
 }
 
 void DecodeChain::finish(std::string& out) {

