@@ -8,7 +8,7 @@
 namespace seraph {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -64,13 +64,13 @@ class AnthropicFormat : public ItemFormat {
         head = R"({"type":"input_json_delta","partial_json":)";
         break;
     }
-    write_event(out, "content_block_delta", place() + ",\"delta\":" + head + quoted(text) + '}');
+    write_event(out, "content_block_delta", place() + ",\"delta\":" + head + json_text(text) + '}');
   }
 
   void write_close(std::string& out, const AnswerItem& item) override {
     if (item.kind == AnswerItem::Kind::kThinking) {
       write_event(out, "content_block_delta",
-                  place() + R"(,"delta":{"type":"signature_delta","signature":)" + quoted(item.id) + '}');
+                  place() + R"(,"delta":{"type":"signature_delta","signature":)" + json_text(item.id) + '}');
     }
     write_event(out, "content_block_stop", place());
   }
@@ -100,20 +100,21 @@ class AnthropicFormat : public ItemFormat {
   std::string place() const { return ",\"index\":" + std::to_string(index()); }
 
   std::string message_head() const {
-    return "{\"id\":" + quoted(facts_.id) + R"(,"type":"message","role":"assistant","model":)" + quoted(facts_.model);
+    return "{\"id\":" + json_text(facts_.id) + R"(,"type":"message","role":"assistant","model":)" +
+           json_text(facts_.model);
   }
 
   /// `empty`: as a stream opens it.
   static std::string block_json(const AnswerItem& item, bool empty) {
-    const std::string text = quoted(empty ? std::string_view() : std::string_view(item.text));
+    const std::string text = json_text(empty ? std::string_view() : std::string_view(item.text));
     switch (item.kind) {
       case AnswerItem::Kind::kThinking:
-        return "{\"type\":\"thinking\",\"thinking\":" + text + ",\"signature\":" + (empty ? "\"\"" : quoted(item.id)) +
-               '}';
+        return "{\"type\":\"thinking\",\"thinking\":" + text +
+               ",\"signature\":" + (empty ? "\"\"" : json_text(item.id)) + '}';
       case AnswerItem::Kind::kText:
         return "{\"type\":\"text\",\"text\":" + text + '}';
       case AnswerItem::Kind::kCall:
-        return "{\"type\":\"tool_use\",\"id\":" + quoted(item.call_id) + ",\"name\":" + quoted(item.name) +
+        return "{\"type\":\"tool_use\",\"id\":" + json_text(item.call_id) + ",\"name\":" + json_text(item.name) +
                ",\"input\":" + (empty ? "{}" : arguments_object(item.text)) + '}';
     }
     return {};

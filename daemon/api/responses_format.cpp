@@ -12,7 +12,7 @@
 namespace seraph {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -30,17 +30,17 @@ std::string float_json(float value) {
 }
 
 std::string text_part(std::string_view text, std::string_view logprobs) {
-  return R"({"annotations":[],"text":)" + quoted(text) + R"(,"type":"output_text","logprobs":[)" +
+  return R"({"annotations":[],"text":)" + json_text(text) + R"(,"type":"output_text","logprobs":[)" +
          std::string(logprobs) + "]}";
 }
 
 std::string reasoning_part(std::string_view text) {
-  return R"({"text":)" + quoted(text) + R"(,"type":"reasoning_text"})";
+  return R"({"text":)" + json_text(text) + R"(,"type":"reasoning_text"})";
 }
 
 std::string item_json(const AnswerItem& item, bool done) {
   const std::string status = done ? "\"completed\"" : "\"in_progress\"";
-  const std::string id = "{\"id\":" + quoted(item.id);
+  const std::string id = "{\"id\":" + json_text(item.id);
   switch (item.kind) {
     case AnswerItem::Kind::kThinking:
       return id + R"(,"summary":[],"type":"reasoning","content":)" +
@@ -50,8 +50,8 @@ std::string item_json(const AnswerItem& item, bool done) {
       return id + ",\"content\":[" + (done ? text_part(item.text, item.logprobs) : std::string()) +
              R"(],"role":"assistant","status":)" + status + R"(,"type":"message","phase":null})";
     case AnswerItem::Kind::kCall:
-      return "{\"arguments\":" + quoted(item.text) + ",\"call_id\":" + quoted(item.call_id) +
-             ",\"name\":" + quoted(item.name) + R"(,"type":"function_call","id":)" + quoted(item.id) +
+      return "{\"arguments\":" + json_text(item.text) + ",\"call_id\":" + json_text(item.call_id) +
+             ",\"name\":" + json_text(item.name) + R"(,"type":"function_call","id":)" + json_text(item.id) +
              ",\"status\":" + status + '}';
   }
   return {};
@@ -74,7 +74,7 @@ class ResponsesFormat : public ItemFormat {
   std::string pending(const char* status) override { return response_json(status, nullptr); }
 
   void fail_stream(std::string& out, const ApiError& error) override {
-    failure_ = R"({"code":"server_error","message":)" + quoted(error.message) + '}';
+    failure_ = R"({"code":"server_error","message":)" + json_text(error.message) + '}';
     write_event(out, "response.failed", ",\"response\":" + response_json("failed", nullptr));
   }
 
@@ -90,24 +90,24 @@ class ResponsesFormat : public ItemFormat {
   void write_text(std::string& out, std::string_view text, std::string_view logprobs) override {
     switch (items_.back().kind) {
       case AnswerItem::Kind::kThinking:
-        return write_event(out, "response.reasoning_text.delta", part_place() + ",\"delta\":" + quoted(text));
+        return write_event(out, "response.reasoning_text.delta", part_place() + ",\"delta\":" + json_text(text));
       case AnswerItem::Kind::kText:
         return write_event(
             out, "response.output_text.delta",
-            part_place() + ",\"delta\":" + quoted(text) + ",\"logprobs\":[" + std::string(logprobs) + ']');
+            part_place() + ",\"delta\":" + json_text(text) + ",\"logprobs\":[" + std::string(logprobs) + ']');
       case AnswerItem::Kind::kCall:
-        return write_event(out, "response.function_call_arguments.delta", place() + ",\"delta\":" + quoted(text));
+        return write_event(out, "response.function_call_arguments.delta", place() + ",\"delta\":" + json_text(text));
     }
   }
 
   void write_close(std::string& out, const AnswerItem& item) override {
     if (item.kind == AnswerItem::Kind::kCall) {
       write_event(out, "response.function_call_arguments.done",
-                  place() + ",\"name\":" + quoted(item.name) + ",\"arguments\":" + quoted(item.text));
+                  place() + ",\"name\":" + json_text(item.name) + ",\"arguments\":" + json_text(item.text));
     } else {
       const bool thinks = item.kind == AnswerItem::Kind::kThinking;
       write_event(out, thinks ? "response.reasoning_text.done" : "response.output_text.done",
-                  part_place() + ",\"text\":" + quoted(item.text) +
+                  part_place() + ",\"text\":" + json_text(item.text) +
                       (thinks ? std::string() : ",\"logprobs\":[" + item.logprobs + ']'));
       write_event(out, "response.content_part.done", part_place() + ",\"part\":" + part_json(item));
     }
@@ -132,7 +132,7 @@ class ResponsesFormat : public ItemFormat {
 
   /// Names the item in hand, and its only part.
   std::string place() const {
-    return ",\"item_id\":" + quoted(items_.back().id) + ",\"output_index\":" + std::to_string(index());
+    return ",\"item_id\":" + json_text(items_.back().id) + ",\"output_index\":" + std::to_string(index());
   }
   std::string part_place() const { return place() + ",\"content_index\":0"; }
 
@@ -195,13 +195,13 @@ std::string ResponsesFormat::response_json(const char* status, const Usage* usag
   const GenerationParams& params = facts_.request->params;
   std::string output;
   for (const AnswerItem& item : items_) output += (output.empty() ? "" : ",") + item_json(item, true);
-  std::string out = "{\"id\":" + quoted(facts_.id) + ",\"created_at\":" + std::to_string(facts_.created);
+  std::string out = "{\"id\":" + json_text(facts_.id) + ",\"created_at\":" + std::to_string(facts_.created);
   out += ",\"completed_at\":" + (usage == nullptr ? "null" : std::to_string(unix_time_us() / 1'000'000));
   out += ",\"error\":" + (failure_.empty() ? "null" : failure_);
   out += ",\"incomplete_details\":";
   out += usage != nullptr && cut_ ? R"({"reason":"max_output_tokens"})" : "null";
   out += ",\"instructions\":" + given("instructions") + ",\"metadata\":" + given("metadata");
-  out += ",\"model\":" + quoted(facts_.model) + R"(,"object":"response","output":[)" + output;
+  out += ",\"model\":" + json_text(facts_.model) + R"(,"object":"response","output":[)" + output;
   out += "],\"parallel_tool_calls\":" + given("parallel_tool_calls", "true");
   out += ",\"temperature\":" + float_json(params.sampling.temperature) + ",\"tool_choice\":" + request_.tool_choice;
   out += ",\"tools\":" + given("tools", "[]") + ",\"top_p\":" + float_json(params.sampling.top_p);

@@ -26,7 +26,7 @@ Json literal(std::string text) { return object({{"type", "const_string"}, {"valu
 Json pattern(std::string text) { return object({{"type", "regex"}, {"pattern", std::move(text)}}); }
 Json sequence(Json::Array parts) { return object({{"type", "sequence"}, {"elements", std::move(parts)}}); }
 
-std::string quoted(const std::string& text) {
+std::string json_text(const std::string& text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -79,7 +79,7 @@ void add_call_tags(std::string_view markup, const Json& function, bool new_mistr
   const std::string& name = function.find("name")->as_string();
   if (markup == "hermes") {
     for (const std::string line : {"\n", ""}) {
-      const std::string begin = "<tool_call>" + line + "{\"name\": " + quoted(name) + ", \"arguments\": ";
+      const std::string begin = "<tool_call>" + line + "{\"name\": " + json_text(name) + ", \"arguments\": ";
       out.push_back(call_tag(function, begin, "json_schema", ends(("}" + line + "</tool_call>").c_str())));
     }
   } else if (markup == "qwen_coder") {
@@ -92,7 +92,8 @@ void add_call_tags(std::string_view markup, const Json& function, bool new_mistr
     out.push_back(call_tag(function, "[TOOL_CALLS]" + name + "[ARGS]", "json_schema", ""));
   } else {
     const char* arguments = markup == "llama" ? "parameters" : "arguments";
-    out.push_back(call_tag(function, "{\"name\": " + quoted(name) + ", \"" + arguments + "\": ", "json_schema", "}"));
+    out.push_back(
+        call_tag(function, "{\"name\": " + json_text(name) + ", \"" + arguments + "\": ", "json_schema", "}"));
   }
 }
 
