@@ -6,12 +6,15 @@ namespace seraph {
 
 BatchBuilder::BatchBuilder(int32_t rows_max, int32_t num_seqs_max, int32_t logit_rows_max, int32_t block_tokens)
     : block_tokens_(block_tokens) {
-  for (std::vector<int32_t>* rows : {&token_ids_, &positions_, &slots_}) rows->reserve(static_cast<size_t>(rows_max));
+  for (std::vector<int32_t>* rows : {&token_ids_, &positions_, &slots_, &adapter_slots_}) {
+    rows->reserve(static_cast<size_t>(rows_max));
+  }
   for (std::vector<int32_t>* sequences :
        {&row_begin_, &context_tokens_, &prompt_context_, &generated_context_, &prompt_tokens_}) {
     sequences->reserve(static_cast<size_t>(num_seqs_max) + 1);
   }
   logit_rows_.reserve(static_cast<size_t>(logit_rows_max));
+  logit_adapter_slots_.reserve(static_cast<size_t>(logit_rows_max));
 }
 
 void BatchBuilder::add(const PlannedSequence& entry, std::span<const int32_t> draw_rows) {
@@ -25,7 +28,9 @@ void BatchBuilder::add(const PlannedSequence& entry, std::span<const int32_t> dr
     positions_.push_back(position);
     const int32_t block = sequence.blocks[static_cast<size_t>(position / block_tokens_)];
     slots_.push_back(block * block_tokens_ + position % block_tokens_);
+    adapter_slots_.push_back(sequence.adapter_slot);
   }
+  has_adapters_ = has_adapters_ || sequence.adapter_slot >= 0;
   for (int32_t position = entry.prompt_logprobs_begin; position < entry.prompt_logprobs_end; ++position) {
     logit_rows_.push_back(first_row + position - entry.first_position);
   }
@@ -44,11 +49,13 @@ void BatchBuilder::add(const PlannedSequence& entry, std::span<const int32_t> dr
 }
 
 void BatchBuilder::clear() {
-  for (std::vector<int32_t>* list : {&token_ids_, &positions_, &slots_, &row_begin_, &context_tokens_, &prompt_context_,
-                                     &generated_context_, &prompt_tokens_, &logit_rows_}) {
+  for (std::vector<int32_t>* list :
+       {&token_ids_, &positions_, &slots_, &row_begin_, &context_tokens_, &prompt_context_, &generated_context_,
+        &prompt_tokens_, &logit_rows_, &adapter_slots_, &logit_adapter_slots_}) {
     list->clear();
   }
   num_generated_ = 0;
+  has_adapters_ = false;
   row_begin_.push_back(0);
 }
 
@@ -58,12 +65,19 @@ void BatchBuilder::pad(int32_t rows) {
     token_ids_.push_back(0);
     positions_.push_back(0);
     slots_.push_back(-1);
+    adapter_slots_.push_back(-1);
     row_begin_.push_back(row_begin_.back());
     for (std::vector<int32_t>* list : {&context_tokens_, &prompt_context_, &generated_context_, &prompt_tokens_}) {
       list->push_back(0);
     }
     ++num_generated_;
   }
+}
+
+/// A step of the model alone has no lists of slots and takes the plain path.
+void BatchBuilder::gather_adapter_slots() {
+  if (!has_adapters_) return adapter_slots_.clear();
+  for (const int32_t row : logit_rows_) logit_adapter_slots_.push_back(adapter_slots_[static_cast<size_t>(row)]);
 }
 
 /// Entries past a sequence's blocks are never read; resize() keeps the capacity of the largest step so far.
@@ -82,6 +96,7 @@ Batch BatchBuilder::build(const StepPlan& plan, std::span<const int32_t> draw_ro
   clear();
   for (const PlannedSequence& entry : plan.entries) add(entry, draw_rows);
   pad(padding.rows);
+  gather_adapter_slots();
   const int32_t stride = fill_block_tables(plan, padding.blocks_stride);
   return Batch{.token_ids = token_ids_,
                .positions = positions_,
@@ -94,7 +109,9 @@ Batch BatchBuilder::build(const StepPlan& plan, std::span<const int32_t> draw_ro
                .prompt_tokens = prompt_tokens_,
                .block_tables = block_tables_,
                .blocks_stride = stride,
-               .logit_rows = logit_rows_};
+               .logit_rows = logit_rows_,
+               .adapter_slots = adapter_slots_,
+               .logit_adapter_slots = logit_adapter_slots_};
 }
 
 }  // namespace seraph

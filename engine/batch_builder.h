@@ -33,13 +33,15 @@ class BatchBuilder {
  private:
   void add(const PlannedSequence& entry, std::span<const int32_t> draw_rows);
   void clear();
+  void gather_adapter_slots();
   void pad(int32_t rows);
   int32_t fill_block_tables(const StepPlan& plan, int32_t stride_min);
 
   const int32_t block_tokens_;
   std::vector<int32_t> token_ids_, positions_, slots_, row_begin_, context_tokens_, prompt_context_, generated_context_,
-      prompt_tokens_, block_tables_, logit_rows_;
+      prompt_tokens_, block_tables_, logit_rows_, adapter_slots_, logit_adapter_slots_;
   int32_t num_generated_ = 0;
+  bool has_adapters_ = false;
 };
 
 }  // namespace seraph

@@ -107,6 +107,7 @@ void DecoderExecutor::constrain(const Sequence& sequence, SampleRow& row) {
 void DecoderExecutor::launch(const StepPlan& plan) {
   const MonotonicUs begin = now_us();
   Step& step = steps_[static_cast<size_t>((oldest_ + num_in_flight_) % kStepsMax)];
+  for (const AdapterWrite& write : plan.adapter_writes) decoder_.write_adapter(write.slot, *write.adapter->weights);
   const Shape shape = shape_of(plan);
   const Batch batch = builder_.build(plan, draw_rows_, {.rows = shape.rows, .blocks_stride = shape.blocks_stride});
   build_sample_rows(plan, step);

@@ -13,6 +13,7 @@
 
 #include "engine/engine_load.h"
 #include "engine/engine_loop.h"
+#include "engine/model/adapter.h"
 #include "engine/shared_stats.h"
 
 namespace seraph {
@@ -31,7 +32,25 @@ Result<LoadedModel> load_without_exceptions(const EngineOptions& options) {
   }
 }
 
+/// Without an id.
+Result<Adapter> read_adapter(const std::string& dir, const DecoderSpec& spec, int32_t rank_max) {
+  SERAPH_ASSIGN_OR_RETURN(
+      auto folder,
+      PeftFolder::open(dir, {.rank_max = rank_max, .file_bytes_max = adapter_file_bytes_max(spec, rank_max)}));
+  Adapter adapter{.rank = folder->rank_max(), .bytes = folder->bytes(), .version = folder->version()};
+  SERAPH_ASSIGN_OR_RETURN(adapter.weights, fit_adapter(std::move(folder), spec));
+  return adapter;
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const Adapter>> check_adapter(const EngineOptions& options, const std::string& dir) {
+  SERAPH_ASSIGN_OR_RETURN(const auto checkpoint, Checkpoint::open(options.model_dir, Checkpoint::Weights::kIgnored,
+                                                                  false, options.config_overrides));
+  SERAPH_ASSIGN_OR_RETURN(const DecoderSpec spec, read_decoder_spec(*checkpoint));
+  SERAPH_ASSIGN_OR_RETURN(Adapter adapter, read_adapter(dir, spec, options.max_lora_rank));
+  return std::make_shared<const Adapter>(std::move(adapter));
+}
 
 class Engine::Impl {
  public:
@@ -78,6 +97,13 @@ class Engine::Impl {
     submissions_->flush_cancels();
   }
 
+  Result<std::shared_ptr<const Adapter>> load_adapter(const std::string& dir, const Adapter* known) const {
+    SERAPH_ASSIGN_OR_RETURN(Adapter adapter, read_adapter(dir, spec_, options_.max_lora_rank));
+    const bool same = known != nullptr && known->version == adapter.version;
+    adapter.id = same ? known->id : adapters_.fetch_add(1, std::memory_order_relaxed) + 1;
+    return std::make_shared<const Adapter>(std::move(adapter));
+  }
+
   const EngineInfo& info() const { return info_; }
   EngineStats stats() const {
     EngineStats stats = stats_.load();
@@ -116,6 +142,7 @@ class Engine::Impl {
       return;
     }
     info_ = model->info;
+    spec_ = model->decoder->spec();
     submissions_.emplace(static_cast<size_t>(std::max(options_.submit_ring_slots, 1)), doorbell_);
     events_.emplace(EventRing::Limits{.drained_max = submissions_->drain_max(),
                                       .events_per_step_max = static_cast<size_t>(info_.max_num_seqs)},
@@ -139,6 +166,7 @@ class Engine::Impl {
   const EngineOptions options_;
   const std::function<void()> on_events_;
   EngineInfo info_;
+  DecoderSpec spec_;
 
   // Where the two threads meet.
   Doorbell doorbell_;
@@ -147,6 +175,7 @@ class Engine::Impl {
   SharedStats stats_;
   EngineControl control_;
   std::atomic<bool> stopping_{false};
+  mutable std::atomic<uint64_t> adapters_{0};  // versions loaded so far
 
   std::thread thread_;
 };
@@ -163,6 +192,9 @@ Engine::~Engine() = default;
 Status Engine::submit(std::unique_ptr<Request> request) { return impl_->submit(std::move(request)); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 void Engine::drain_events(std::vector<Event>& out) { impl_->drain_events(out); }
+Result<std::shared_ptr<const Adapter>> Engine::load_adapter(const std::string& dir, const Adapter* known) const {
+  return impl_->load_adapter(dir, known);
+}
 const EngineInfo& Engine::info() const { return impl_->info(); }
 EngineStats Engine::stats() const { return impl_->stats(); }
 void Engine::sleep(int32_t level) { impl_->sleep(level); }

@@ -45,6 +45,8 @@ struct EngineOptions {
   int32_t num_kv_blocks_override = 0;   // > 0: exactly so many blocks
   double gpu_memory_utilization = 0.9;  // share of a GPU's memory that the process may take
   bool enforce_eager = false;           // never record steps for replay
+  int32_t max_loras = 0;                // adapters in one step; 0: none can be loaded
+  int32_t max_lora_rank = 16;           // of an adapter's matrices
   int32_t threads = 0;                  // CPU backend; 0: the cores this process may run on
   bool pin_threads = true;
   int32_t submit_ring_slots = 4096;  // waiting submissions and cancels before 429
@@ -67,6 +69,8 @@ struct EngineInfo {
   int64_t weight_bytes = 0;
   int64_t kv_bytes = 0;
   int64_t activation_bytes = 0;
+  int64_t adapter_bytes = 0;  // of the slots that adapters are computed from
+  int32_t max_loras = 0;
   double load_seconds = 0;
   bool prefix_caching = true;
   PoolingInfo pooling;
@@ -94,6 +98,10 @@ struct EngineStats {
   bool failed = false;           // a sticky device error: the process must end
 };
 
+/// Whether an adapter fits a model, without loading the model: what load_adapter() of an engine with these options
+/// would say.
+Result<std::shared_ptr<const Adapter>> check_adapter(const EngineOptions& options, const std::string& dir);
+
 class Engine {
  public:
   /// Loads the checkpoint, plans memory, starts the engine thread. Takes seconds; call it before the
@@ -120,6 +128,13 @@ class Engine {
   void wake_up();
   /// Later requests find nothing of earlier ones in the prefix cache. Any thread.
   void reset_prefix_cache();
+
+  /// Reads and checks a PEFT folder against the model. Nothing running notices: requests that carry the adapter are
+  /// what brings it to the device, and it is gone when the last of them and the caller let go of it. `known`: the
+  /// version that was read from there before, or null; when the files are still the same the adapter counts as the same
+  /// (and finds its prefixes in the cache). Takes as long as reading does; any thread.
+  /// Errors: kNotFound (there is no adapter), kCorrupt, kUnsupported (what is wrong with it, or what it needs).
+  Result<std::shared_ptr<const Adapter>> load_adapter(const std::string& dir, const Adapter* known = nullptr) const;
 
   const EngineInfo& info() const;
   /// Any thread.

@@ -121,6 +121,7 @@ void fill_limits(const EngineOptions& options, const StepLimits& step, LoadedMod
   limits.block_tokens = options.block_tokens;
   limits.num_blocks = model.info.num_kv_blocks;
   limits.prefix_caching = options.enable_prefix_caching;
+  limits.num_adapter_slots = options.max_loras;
   limits.keys_depend_on_prompt = [spec = model.decoder->spec()](int32_t prompt_tokens) {
     return spec.keys_depend_on_prompt(prompt_tokens);
   };
@@ -248,6 +249,10 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(const DType compute, fit_dtype(options, *model.backend, plan.compute));
   info.dtype = dtype_name(compute);
   const bool pools = plan.pooling.info.pools();
+  if (pools && options.max_loras > 0) {
+    return Error{ErrorCode::kUnsupported, "adapters change models that generate text, not pooling models",
+                 "leave out --enable-lora", "enable_lora"};
+  }
   SERAPH_ASSIGN_OR_RETURN(model.decoder,
                           Decoder::load({.checkpoint = model.checkpoint.get(),
                                          .spec = plan.spec,
@@ -261,10 +266,14 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
                                          .output = pools ? DecoderOutput::kHidden : DecoderOutput::kLogits,
                                          .sequences_max = plan.step.max_num_seqs,
                                          .context_max = info.max_model_len,
-                                         .block_tokens = options.block_tokens}));
+                                         .block_tokens = options.block_tokens,
+                                         .adapter_slots = options.max_loras,
+                                         .adapter_rank_max = options.max_lora_rank}));
   info.num_parameters = model.decoder->num_parameters();
   info.weight_bytes = model.decoder->weight_bytes();
   info.activation_bytes = model.decoder->activation_bytes();
+  info.adapter_bytes = model.decoder->adapter_bytes();
+  info.max_loras = options.max_loras;
 
   SERAPH_ASSIGN_OR_RETURN(KvCache cache, make_cache(options, model));
   info.num_kv_blocks = cache.num_blocks;

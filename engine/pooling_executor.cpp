@@ -46,6 +46,7 @@ void PoolingExecutor::finish(const PlannedSequence& entry) {
 }
 
 void PoolingExecutor::launch(const StepPlan& plan) {
+  for (const AdapterWrite& write : plan.adapter_writes) decoder_.write_adapter(write.slot, *write.adapter->weights);
   const Batch batch = builder_.build(plan);
   const MonotonicUs begin = now_us();
   Tensor hidden = decoder_.forward(batch, cache_);

@@ -13,7 +13,8 @@
 
 namespace seraph {
 
-struct Constraint;  // engine/grammar/constraint.h
+struct AdapterWeights;  // engine/model/adapter.h
+struct Constraint;      // engine/grammar/constraint.h
 
 using RequestId = uint64_t;  // chosen by the loop, unique for the life of the process, never 0
 using TokenId = int32_t;
@@ -71,6 +72,16 @@ struct PoolingInfo {
   bool pools() const { return task != Task::kNone; }
 };
 
+/// One version of an adapter (a LoRA), checked against the model. Made by Engine::load_adapter(), immutable; its memory
+/// lives as long as somebody holds it, and a request does until it ends.
+struct Adapter {
+  uint64_t id = 0;       // unique for the life of the process, never 0
+  int32_t rank = 0;      // of its largest matrices
+  int64_t bytes = 0;     // of host memory
+  uint64_t version = 0;  // differs when the files do
+  std::shared_ptr<const AdapterWeights> weights = {};
+};
+
 /// REQUIRES: 1 <= prompt_ids.size() and prompt_ids.size() + 1 <= max_model_len (pooling: size() <= max_model_len).
 struct Request {
   RequestId id = 0;
@@ -80,6 +91,7 @@ struct Request {
   int32_t priority = 0;                               // smaller runs earlier; equal: first come, first served
   std::array<uint8_t, 16> cache_salt = {};            // separates prefix-cache tenants; all zero: the common one
   std::shared_ptr<const Constraint> constraint = {};  // what the text must match; null: anything
+  std::shared_ptr<const Adapter> adapter = {};        // null: the model as it is
   MonotonicUs arrived_us = 0;                         // when the HTTP request was complete
 };
 

@@ -115,7 +115,7 @@ std::optional<ApiError> answer_count_tokens(std::string_view bytes, const Prepar
   PreparedGeneration unused_generation;
   if (auto error = read_body(bytes, kCountTokens, context, chat, unused_generation)) return error;
   if (auto error = check_fields(chat, kChat, {context.options->stop_strings_max})) return error;
-  if (auto error = check_model(chat, *context.options)) return error;
+  if (auto error = check_model(chat, context)) return error;
   OutputPlan unused;
   if (auto error = read_output_plan(chat, *context.options, *context.tokenizer, unused)) return error;
   RenderedChat rendered;

@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "daemon/api/adapter_routes.h"
+#include "daemon/api/adapters.h"
 #include "daemon/api/anthropic.h"
 #include "daemon/api/body.h"
 #include "daemon/api/detached_exchange.h"
@@ -79,12 +81,6 @@ const char* id_prefix(Endpoint endpoint) {
   }
 }
 
-/// Routes of later work: clients learn that the server knows them and does not serve them yet.
-constexpr std::pair<const char*, const char*> kUnofferedRoutes[] = {
-    {"/v1/load_lora_adapter", "loading adapters is"},
-    {"/v1/unload_lora_adapter", "loading adapters is"},
-};
-
 constexpr const char* kAudioRoutes[] = {"/v1/audio/transcriptions", "/v1/audio/translations", "/v1/audio/speech"};
 
 /// One HTTP request from its first byte to its last: shared with the exchange's callbacks.
@@ -101,6 +97,12 @@ class ApiImpl : public Api {
         tokenizer_(*args.tokenizer),
         metrics_(options_.served_model_names.front(), args.engine->info()),
         context_(std::move(context)),
+        adapters_({.read = [engine = args.engine](const std::string& dir,
+                                                  const Adapter* known) { return engine->load_adapter(dir, known); },
+                   .base_names = options_.served_model_names,
+                   .resident_max = options_.adapters_resident_max,
+                   .store = args.store}),
+        adapter_routes_({.registry = &adapters_, .pool = &pool_}),
         responses_({options_.stored_responses_max, options_.stored_responses_bytes_max}, args.store),
         operations_({.engine = args.engine,
                      .tokenizer = args.tokenizer,
@@ -112,6 +114,7 @@ class ApiImpl : public Api {
         pool_(args.loop) {
     context_->options = &options_;
     context_->responses = &responses_;
+    if (options_.enable_lora) context_->adapters = &adapters_;
     random_ = [this] { return random_engine_(); };
     services_.cancel = [engine = args.engine](RequestId id) { engine->cancel(id); };
     services_.tokenizer = args.tokenizer;
@@ -134,6 +137,7 @@ class ApiImpl : public Api {
     if (eos != nullptr && eos->is_string()) services_.eos_id = tokenizer_.find_piece(eos->as_string());
   }
 
+  Status load_adapters() { return options_.enable_lora ? adapters_.load_initial(options_.lora_modules) : Status(); }
   void add_routes(Router& router) override;
   void set_http_counters(std::function<HttpCounters()> counters) override {
     operations_.set_http_counters(std::move(counters));
@@ -181,6 +185,8 @@ class ApiImpl : public Api {
   PoolingServices pooling_services_;
   ApiMetrics metrics_;
   std::unique_ptr<PrepareContext> context_;  // constant after construction; read by workers
+  AdapterRegistry adapters_;
+  AdapterRoutes adapter_routes_;
   ResponseStore responses_;
   Operations operations_;
   std::mt19937_64 random_engine_;
@@ -209,11 +215,7 @@ void ApiImpl::add_model_routes(Router& router) {
     respond_error(*exchange, bad_request("The model does not support Embeddings API; start the server with "
                                          "--runner pooling to embed with this model"));
   });
-  for (const auto& [path, what] : kUnofferedRoutes) {
-    router.add("POST", path, Access::kKey, [path = path, what = what](std::shared_ptr<Exchange> exchange) {
-      respond_error(*exchange, bad_request(std::string(what) + " not offered by this server yet (" + path + ")"));
-    });
-  }
+  if (options_.enable_lora && options_.runtime_adapters) adapter_routes_.add_routes(router);
 }
 
 void ApiImpl::add_chat_routes(Router& router) {
@@ -256,8 +258,11 @@ void ApiImpl::add_routes(Router& router) {
 void ApiImpl::handle_models(Exchange& exchange) {
   const int64_t created = unix_time_us() / 1'000'000;
   const std::string& name = exchange.request().path_tail;
-  if (name.empty()) return exchange.respond(200, kJsonType, models_json(options_, engine_.info(), created, random_));
-  if (auto card = model_json(name, options_, engine_.info(), created, random_)) {
+  const std::vector<AdapterModule> adapters = adapters_.list();
+  if (name.empty()) {
+    return exchange.respond(200, kJsonType, models_json(options_, adapters, engine_.info(), created, random_));
+  }
+  if (auto card = model_json(name, options_, adapters, engine_.info(), created, random_)) {
     return exchange.respond(200, kJsonType, std::move(*card));
   }
   respond_error(exchange, unknown_model(name, options_));
@@ -552,7 +557,9 @@ Status choose_parsers(const Tokenizer& tokenizer, ApiOptions& options) {
 Result<std::unique_ptr<Api>> Api::make(ApiArgs args) {
   SERAPH_RETURN_IF_ERROR(choose_parsers(*args.tokenizer, args.options));
   SERAPH_ASSIGN_OR_RETURN(auto context, PrepareContext::make(*args.tokenizer, args.engine->info(), args.options));
-  return std::unique_ptr<Api>(std::make_unique<ApiImpl>(std::move(args), std::move(context)));
+  auto api = std::make_unique<ApiImpl>(std::move(args), std::move(context));
+  SERAPH_RETURN_IF_ERROR(api->load_adapters());
+  return std::unique_ptr<Api>(std::move(api));
 }
 
 }  // namespace seraph

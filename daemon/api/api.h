@@ -46,6 +46,13 @@ enum class ForeignNames {
   kAll,
 };
 
+/// An adapter and where it is.
+struct AdapterModule {
+  std::string name;
+  std::string path;
+  std::string base_model_name = {};  // "parent" of its model card; "": the first served name
+};
+
 struct ApiOptions {
   std::vector<std::string> served_model_names = {"model"};  // the first one is shown in answers and metrics
   ForeignNames foreign_names = ForeignNames::kNone;
@@ -77,9 +84,13 @@ struct ApiOptions {
   bool log_peers = true;                               // that line names the client's address
   int64_t stored_responses_max = 10'000;               // of /v1/responses, for previous_response_id
   int64_t stored_responses_bytes_max = 64 << 20;
-  bool dev_mode = false;            // /server_info, /reset_prefix_cache and the routes of sleeping exist
-  bool enable_sleep_mode = false;   // the routes of sleeping exist
-  bool enable_server_load = false;  // GET /load counts
+  bool enable_lora = false;                 // requests may name adapters
+  std::vector<AdapterModule> lora_modules;  // served from the start
+  bool runtime_adapters = false;            // the routes of loading and unloading exist
+  int32_t adapters_resident_max = 1;        // kept in memory
+  bool dev_mode = false;                    // /server_info, /reset_prefix_cache and the routes of sleeping exist
+  bool enable_sleep_mode = false;           // the routes of sleeping exist
+  bool enable_server_load = false;          // GET /load counts
 };
 
 /// The cache line of /metrics (vllm:cache_config_info) and other facts come from Engine::info().
@@ -93,7 +104,8 @@ struct ApiArgs {
 
 class Api {
  public:
-  /// Compiles the chat template. Errors: the template (line, column), with --chat-template named.
+  /// Compiles the chat template and loads adapters. Errors: the template (line, column), with --chat-template named;
+  /// an adapter of `lora_modules`.
   static Result<std::unique_ptr<Api>> make(ApiArgs args);
   virtual ~Api() = default;
 

@@ -147,7 +147,7 @@ std::optional<ApiError> prepare_invocation(std::string_view bytes, const Prepare
 std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& context, PreparedGeneration& out) {
   if (auto error = check_fields(body, kChat, {context.options->stop_strings_max})) return error;
   warn_of_unknown_fields(body, kChat, out);
-  if (auto error = check_model(body, *context.options)) return error;
+  if (auto error = choose_model(body, context, out)) return error;
   if (auto error = read_params(body, kChat, *context.options, context.limits(), out.params)) return error;
   if (auto error = read_output_plan(body, *context.options, *context.tokenizer, out.output)) return error;
   RenderedChat rendered;

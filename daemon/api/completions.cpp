@@ -156,7 +156,7 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
   std::vector<RawPrompt> raw;
   if (auto error = list_prompts(body, options, raw)) return error;
   if (auto error = check_suffix(body, context, raw)) return error;
-  if (auto error = check_model(body, options)) return error;
+  if (auto error = choose_model(body, context, out)) return error;
   if (auto error = read_params(body, kCompletions, options, context.limits(), out.params)) return error;
   if (static_cast<int64_t>(raw.size()) * out.params.best_of > options.choices_max) {
     return bad_request("prompts times n is " + std::to_string(static_cast<int64_t>(raw.size()) * out.params.best_of) +

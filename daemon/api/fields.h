@@ -31,6 +31,8 @@ enum Endpoint : uint16_t {
   kScore = 2048,
   kRerank = 4096,
   kInvocations = 8192,  // a route, no schema: the body decides between chat and completions
+  kLoadAdapter = 16384,
+  kUnloadAdapter = 32768,
 };
 
 enum class FieldType : uint8_t {

@@ -68,7 +68,7 @@ Generation::Generation(Args args)
   const GenerationParams& params = prepared_.params;
   format_ = make_format({.endpoint = endpoint_,
                          .id = id_,
-                         .model = services_.options->served_model_names.front(),
+                         .model = model_name(),
                          .fingerprint = services_.fingerprint,
                          .created = arrived_unix_us_ / 1'000'000,
                          .request = &prepared_,
@@ -107,6 +107,10 @@ const Prompt& Generation::prompt_of(size_t sequence) const {
   return prepared_.prompts[sequence / static_cast<size_t>(prepared_.params.n)];
 }
 
+const std::string& Generation::model_name() const {
+  return prepared_.model.empty() ? services_.options->served_model_names.front() : prepared_.model;
+}
+
 std::unique_ptr<Request> Generation::make_request(size_t sequence, RequestId id) {
   auto request = std::make_unique<Request>();
   const Prompt& prompt = prompt_of(sequence);
@@ -114,6 +118,7 @@ std::unique_ptr<Request> Generation::make_request(size_t sequence, RequestId id)
   request->prompt_ids = prompt.ids;
   request->sampling = prepared_.params.sampling;
   request->constraint = prepared_.constraint;
+  request->adapter = prepared_.adapter;
   request->sampling.tokens_max = prompt.tokens_max;
   request->sampling.seed = seeds_[sequence];
   request->priority = prepared_.params.priority;
@@ -423,7 +428,7 @@ void Generation::record_end(int status, std::string_view finish_reason) {
   RequestRow row;
   row.time_us = arrived_unix_us_;
   row.request_id = id_;
-  row.model = services_.options->served_model_names.front();
+  row.model = model_name();
   row.endpoint = endpoint_path(endpoint_);
   row.status = status;
   row.finish_reason = finish_reason;

@@ -84,6 +84,8 @@ class Generation final : public Task {
   };
 
   const Prompt& prompt_of(size_t sequence) const;
+  /// As answers, rows and the log name it.
+  const std::string& model_name() const;
   void begin_output();
   void take_prompt(Sequence& sequence, size_t index, Event& event);
   int take_token(Sequence& sequence, const Event& event);

@@ -1,23 +1,49 @@
 #include "daemon/api/models.h"
 
-#include <algorithm>
+#include <vector>
 
 namespace seraph {
 namespace {
 
-std::string card(std::string_view name, const ApiOptions& options, const EngineInfo& info, int64_t created,
-                 const std::function<uint64_t()>& random) {
+struct Card {
+  std::string_view id, root;
+  const std::string* parent = nullptr;  // of an adapter, which has no length of its own
+};
+
+std::string card_json(const Card& card, const EngineInfo& info, int64_t created,
+                      const std::function<uint64_t()>& random) {
   const std::string when = std::to_string(created);
   std::string out = "{\"id\":";
-  append_json_string(out, name);
+  append_json_string(out, card.id);
   out += ",\"object\":\"model\",\"created\":" + when + ",\"owned_by\":\"vllm\",\"root\":";
-  append_json_string(out, options.model_path.empty() ? std::string_view(name) : std::string_view(options.model_path));
-  out += ",\"parent\":null,\"max_model_len\":" + std::to_string(info.max_model_len);
+  append_json_string(out, card.root);
+  out += ",\"parent\":";
+  if (card.parent != nullptr) {
+    append_json_string(out, *card.parent);
+    out += ",\"max_model_len\":null";
+  } else {
+    out += "null,\"max_model_len\":" + std::to_string(info.max_model_len);
+  }
   out +=
       ",\"permission\":[{\"id\":\"modelperm-" + hex16(random()) +
       "\",\"object\":\"model_permission\",\"created\":" + when +
       ",\"allow_create_engine\":false,\"allow_sampling\":true,\"allow_logprobs\":true,\"allow_search_indices\":false,"
       "\"allow_view\":true,\"allow_fine_tuning\":false,\"organization\":\"*\",\"group\":null,\"is_blocking\":false}]}";
+  return out;
+}
+
+/// Every card in order.
+std::vector<Card> cards(const ApiOptions& options, const std::vector<AdapterModule>& adapters) {
+  std::vector<Card> out;
+  for (const std::string& name : options.served_model_names) {
+    out.push_back({.id = name, .root = options.model_path.empty() ? name : options.model_path});
+  }
+  for (const AdapterModule& adapter : adapters) {
+    const bool named = !adapter.base_model_name.empty();
+    out.push_back({.id = adapter.name,
+                   .root = adapter.path,
+                   .parent = named ? &adapter.base_model_name : &options.served_model_names.front()});
+  }
   return out;
 }
 
@@ -30,21 +56,23 @@ std::string hex16(uint64_t value) {
   return out;
 }
 
-std::string models_json(const ApiOptions& options, const EngineInfo& info, int64_t created,
-                        const std::function<uint64_t()>& random) {
+std::string models_json(const ApiOptions& options, const std::vector<AdapterModule>& adapters, const EngineInfo& info,
+                        int64_t created, const std::function<uint64_t()>& random) {
   std::string out = "{\"object\":\"list\",\"data\":[";
-  for (size_t i = 0; i < options.served_model_names.size(); ++i) {
-    if (i > 0) out += ',';
-    out += card(options.served_model_names[i], options, info, created, random);
+  for (const Card& card : cards(options, adapters)) {
+    if (out.back() != '[') out += ',';
+    out += card_json(card, info, created, random);
   }
   return out + "]}";
 }
 
-std::optional<std::string> model_json(std::string_view name, const ApiOptions& options, const EngineInfo& info,
+std::optional<std::string> model_json(std::string_view name, const ApiOptions& options,
+                                      const std::vector<AdapterModule>& adapters, const EngineInfo& info,
                                       int64_t created, const std::function<uint64_t()>& random) {
-  const auto& names = options.served_model_names;
-  if (std::find(names.begin(), names.end(), name) == names.end()) return std::nullopt;
-  return card(name, options, info, created, random);
+  for (const Card& card : cards(options, adapters)) {
+    if (card.id == name) return card_json(card, info, created, random);
+  }
+  return std::nullopt;
 }
 
 }  // namespace seraph

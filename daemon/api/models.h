@@ -12,11 +12,13 @@
 
 namespace seraph {
 
-/// The list of served names. `random` gives the ids of the permission objects that clients of old expect.
-std::string models_json(const ApiOptions& options, const EngineInfo& info, int64_t created,
-                        const std::function<uint64_t()>& random);
+/// The list of served names and of adapters. `random` gives the ids of the permission objects that clients of old
+/// expect.
+std::string models_json(const ApiOptions& options, const std::vector<AdapterModule>& adapters, const EngineInfo& info,
+                        int64_t created, const std::function<uint64_t()>& random);
 /// One card; nothing when the name is not served.
-std::optional<std::string> model_json(std::string_view name, const ApiOptions& options, const EngineInfo& info,
+std::optional<std::string> model_json(std::string_view name, const ApiOptions& options,
+                                      const std::vector<AdapterModule>& adapters, const EngineInfo& info,
                                       int64_t created, const std::function<uint64_t()>& random);
 
 /// 16 hexadecimal digits.

@@ -38,6 +38,8 @@ constexpr PathNotes kPaths[] = {
     {"/v2/rerank", "Like /rerank", kRerank},
     {"/tokenize", "Text or messages to token ids", kTokenizeChat | kTokenizeText},
     {"/detokenize", "Token ids to text", kDetokenize},
+    {"/v1/load_lora_adapter", "Serve one more adapter", kLoadAdapter, "text/plain"},
+    {"/v1/unload_lora_adapter", "Serve an adapter no more", kUnloadAdapter, "text/plain"},
     {"/v1/models", "The served models"},
     {"/v1/models/*", "One served model"},
     {"/health", "200 while the engine works", 0, ""},

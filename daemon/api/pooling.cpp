@@ -240,8 +240,8 @@ std::optional<ApiError> Preparation::run() {
 }
 
 /// vLLM's pooling routes name no aliases.
-std::optional<ApiError> check_pooling_model(const Json& body, const ApiOptions& options) {
-  auto error = check_model(body, options);
+std::optional<ApiError> check_pooling_model(const Json& body, const PrepareContext& context) {
+  auto error = check_model(body, context);
   if (!error) return std::nullopt;
   error->message = "The model `" + *find_string(body, "model") + "` does not exist.";
   error->param = std::nullopt;
@@ -259,7 +259,7 @@ std::optional<ApiError> prepare_pooling(std::string_view bytes, const PrepareCon
     return schema_error({{"missing", "body.input", "Field required", describe(body)},
                          {"missing", "body.messages", "Field required", describe(body)}});
   }
-  if (auto error = check_pooling_model(body, *context.options)) return error;
+  if (auto error = check_pooling_model(body, context)) return error;
   return Preparation(body, context, out).run();
 }
 

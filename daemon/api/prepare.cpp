@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/api/adapters.h"
 #include "daemon/api/messages.h"
 
 namespace seraph {
@@ -125,13 +126,29 @@ ApiError unknown_model(const std::string& name, const ApiOptions& options) {
                   .param = "model"};
 }
 
-std::optional<ApiError> check_model(const Json& body, const ApiOptions& options) {
+std::optional<ApiError> check_model(const Json& body, const PrepareContext& context) {
+  const ApiOptions& options = *context.options;
   const std::string* name = find_string(body, "model");
+  if (name != nullptr && context.adapters != nullptr && context.adapters->has(*name)) return std::nullopt;
   if (name == nullptr || name->empty() || options.foreign_names == ForeignNames::kAll) return std::nullopt;
   if (options.foreign_names == ForeignNames::kPaths && name->find('/') != std::string::npos) return std::nullopt;
   const auto& names = options.served_model_names;
   if (std::find(names.begin(), names.end(), *name) != names.end()) return std::nullopt;
   return unknown_model(*name, options);
+}
+
+std::optional<ApiError> choose_model(const Json& body, const PrepareContext& context, PreparedGeneration& out) {
+  const std::string* name = find_string(body, "model");
+  if (name != nullptr && context.adapters != nullptr) {
+    auto adapter = context.adapters->acquire(*name);
+    if (!adapter.ok()) return from_error(adapter.error());
+    if (*adapter != nullptr) {
+      out.model = *name;
+      out.adapter = std::move(*adapter);
+      return std::nullopt;
+    }
+  }
+  return check_model(body, context);
 }
 
 void warn_of_unknown_fields(const Json& body, Endpoint endpoint, PreparedGeneration& out) {

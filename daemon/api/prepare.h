@@ -19,6 +19,7 @@
 
 namespace seraph {
 
+class AdapterRegistry;
 class ResponseStore;
 struct ResponsesRequest;
 
@@ -30,6 +31,7 @@ struct PrepareContext {
   std::unique_ptr<Template> chat_template = {};   // null: the checkpoint has none
   std::unique_ptr<Template> tools_template = {};  // null: the same one
   const ResponseStore* responses = nullptr;       // null: no response is kept
+  AdapterRegistry* adapters = nullptr;            // null: there are none
   int64_t piece_bytes_max = 1;                    // longest vocabulary entry: bounds the tokens of a text from below
   std::unique_ptr<const ConstraintCompiler> constraints = {};
 
@@ -47,6 +49,8 @@ struct Prompt {
 
 struct PreparedGeneration {
   GenerationParams params;
+  std::string model;                       // the adapter's name; "": the model's own
+  std::shared_ptr<const Adapter> adapter;  // null: the model as it is
   std::vector<Prompt> prompts;
   std::string role;                                   // chat: of the answer
   std::string echo_text;                              // chat with echo: the last message's text
@@ -84,8 +88,10 @@ struct RenderedChat {
 };
 std::optional<ApiError> render_chat_body(const Json& body, const PrepareContext& context, RenderedChat& out);
 
-/// 404 for a model name that is not served; null, absent and "" mean the first one.
-std::optional<ApiError> check_model(const Json& body, const ApiOptions& options);
+/// 404 for a model name that is neither served nor an adapter's; null, absent and "" mean the first one.
+std::optional<ApiError> check_model(const Json& body, const PrepareContext& context);
+/// The same; an adapter is brought to memory when it is not there.
+std::optional<ApiError> choose_model(const Json& body, const PrepareContext& context, PreparedGeneration& out);
 ApiError unknown_model(const std::string& name, const ApiOptions& options);
 
 /// Tokenizes; ids that the model lacks and texts that cannot fit whatever their tokens are errors.

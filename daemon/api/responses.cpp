@@ -166,7 +166,7 @@ std::optional<ApiError> prepare_responses(std::string_view bytes, const PrepareC
   if (request->background && !request->store) {
     return invalid_request("background mode needs `store`: what is not stored cannot be asked for later", "background");
   }
-  if (auto error = check_model(body, *context.options)) return error;
+  if (auto error = check_model(body, context)) return error;
   if (auto error = read_conversation(body, context, out.owner, *request)) return error;
   Json chat = shared_fields(body);
   if (auto error = read_output(body, context, chat)) return error;

@@ -42,7 +42,7 @@ std::optional<ApiError> answer_tokenize(std::string_view bytes, const PrepareCon
   } else if (auto error = check_text_body(body, context)) {
     return error;
   }
-  if (auto error = check_model(body, *context.options)) return error;
+  if (auto error = check_model(body, context)) return error;
   std::vector<TokenId> ids;
   if (is_chat) {
     RenderedChat rendered;
@@ -74,7 +74,7 @@ std::optional<ApiError> answer_detokenize(std::string_view bytes, const PrepareC
   Json body;
   if (auto error = parse_body(bytes, body)) return error;
   if (auto error = check_fields(body, kDetokenize, {})) return error;
-  if (auto error = check_model(body, *context.options)) return error;
+  if (auto error = check_model(body, context)) return error;
   std::vector<TokenId> ids;
   for (const Json& item : body.find("tokens")->as_array()) {
     const int64_t id = item.as_int();

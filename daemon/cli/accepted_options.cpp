@@ -34,7 +34,9 @@ constexpr const char* kOneModelCode = "the built-in model code is the only one";
 constexpr const char* kLocal = "the model is a local folder; nothing is downloaded";
 constexpr const char* kReader = "weight files are mapped and read ahead by the built-in reader";
 constexpr const char* kMedia = "only text is served in this build";
-constexpr const char* kLora = "adapters are not in this build yet";
+constexpr const char* kLora = "adapters are computed as the model is, from matrices of any linear module";
+constexpr const char* kLoraKinds = "adapters that need it are refused when they are loaded";
+constexpr const char* kPromptAdapters = "prompt adapters are not offered";
 constexpr const char* kSpec = "speculation is not in this build yet";
 constexpr const char* kMetrics = "the metrics that exist are always on";
 constexpr const char* kTrace = "no traces are sent";
@@ -73,11 +75,11 @@ constexpr OptionRow kAccepted[] = {
           "outputs are always processed beside the step"),
     taken("calculate-kv-scales", T::kBool, "Scales of quantised caches from the data.", kKv),
     taken("quantization-param-path", T::kString, "File with the scales of quantised caches.", kKv),
-    taken("lora-extra-vocab-size", T::kInt, "Tokens that adapters add.", kLora),
-    taken("long-lora-scaling-factors", T::kString, "Scaling factors of long-context adapters.", kLora),
-    taken("enable-lora-bias", T::kBool, "Biases in adapters.", kLora),
-    taken("max-prompt-adapters", T::kInt, "Prompt adapters in a batch.", kLora),
-    taken("max-prompt-adapter-token", T::kInt, "Tokens of a prompt adapter.", kLora),
+    taken("lora-extra-vocab-size", T::kInt, "Tokens that adapters add.", kLoraKinds),
+    taken("long-lora-scaling-factors", T::kString, "Scaling factors of long-context adapters.", kLoraKinds),
+    taken("enable-lora-bias", T::kBool, "Biases in adapters.", kLoraKinds),
+    taken("max-prompt-adapters", T::kInt, "Prompt adapters in a batch.", kPromptAdapters),
+    taken("max-prompt-adapter-token", T::kInt, "Tokens of a prompt adapter.", kPromptAdapters),
     taken("ngram-prompt-lookup-max", T::kInt, "Longest n-gram of speculation.", kSpec),
     taken("ngram-prompt-lookup-min", T::kInt, "Shortest n-gram of speculation.", kSpec),
     taken("speculative-draft-tensor-parallel-size", T::kInt, "Cards of the draft model.", kSpec, "-spec-draft-tp"),
@@ -279,17 +281,14 @@ constexpr OptionRow kAccepted[] = {
     taken("mm-processor-device", T::kString, "Device of the media processor.", kMedia),
     taken("mm-ipc-gpu-memory-gb", T::kFloat, "Card memory for media tensors between processes.", kMedia),
     taken("mm-device-do-normalize", T::kBool, "Normalise pixels on the card.", kMedia),
-    taken("max-loras", T::kInt, "Different adapters in a batch.", kLora),
-    taken("max-lora-rank", T::kInt, "Largest adapter rank.", kLora),
     taken("lora-dtype", T::kString, "Number type of adapters.", kLora),
-    taken("enable-tower-connector-lora", T::kBool, "Adapters on the media parts too.", kLora),
-    taken("max-cpu-loras", T::kString, "Adapters kept in main memory.", kLora),
-    taken("fully-sharded-loras", T::kBool, "Split adapters fully over cards.", kLora),
+    taken("enable-tower-connector-lora", T::kBool, "Adapters on the media parts too.", kMedia),
+    taken("fully-sharded-loras", T::kBool, "Split adapters fully over cards.", kOneDevice),
     taken("lora-target-modules", T::kList, "Which modules adapters may touch.", kLora),
     taken("specialize-active-lora", T::kBool, "Graphs by number of active adapters.", kLora),
-    taken("enable-mixed-moe-lora-format", T::kBool, "Accept both shapes of expert adapters.", kLora),
-    taken("enable-moe-shared-loras", T::kBool, "Adapters shared by experts.", kLora),
-    taken("max-lora-cls-labels", T::kString, "Most classes of a classifier adapter.", kLora),
+    taken("enable-mixed-moe-lora-format", T::kBool, "Accept both shapes of expert adapters.", kLoraKinds),
+    taken("enable-moe-shared-loras", T::kBool, "Adapters shared by experts.", kLoraKinds),
+    taken("max-lora-cls-labels", T::kString, "Most classes of a classifier adapter.", kLoraKinds),
     taken("logging-config", T::kString, "JSON, logging settings.", kLogs),
     taken("log-config-file", T::kString, "Logging configuration file.", kLogs),
     taken("show-hidden-metrics-for-version", T::kString, "Show metrics hidden since that version.", kMetrics),

@@ -97,6 +97,7 @@ OptionTable server_options(Verb verb) {
   table.positional = "model";
   table.add(acting_options());
   table.add(network_options());
+  table.add(adapter_options());
   table.add(refused_options());
   table.add(accepted_options());
   return table;

@@ -80,6 +80,7 @@ struct OptionTable {
 OptionTable server_options(Verb verb);
 std::span<const OptionRow> acting_options();
 std::span<const OptionRow> network_options();
+std::span<const OptionRow> adapter_options();
 std::span<const OptionRow> accepted_options();
 std::span<const OptionRow> refused_options();
 

@@ -29,7 +29,7 @@ struct Flight {
   std::string head;
   llhttp_t parser = {};
   std::string text;    // of the body, not yet consumed
-  bool whole = false;  // keep the body as it is (http_get)
+  bool whole = false;  // keep the body as it is (http_call)
   bool complete = false;
   char buffer[65536];
 };
@@ -40,8 +40,8 @@ struct Load {
   llhttp_settings_t settings = {};
   sockaddr_storage address = {};
   const LoadPlan* plan = nullptr;
-  std::string get_path;  // of http_get
-  std::string whole_body;
+  std::string method, path;  // of http_call; "": a load
+  HttpAnswer answer;
   std::vector<BenchSample> samples;
   size_t next = 0;
   int running = 0;
@@ -114,7 +114,7 @@ void on_flight_closed(uv_handle_t* handle) {
   if (!sample.ok && sample.error.empty()) sample.error = "the answer held no text";
   // A server that sends no usage is taken to send a token per chunk after the first, which names the role.
   if (sample.ok && sample.output_tokens == 0) sample.output_tokens = static_cast<int64_t>(sample.chunks_us.size());
-  if (flight->whole) load.whole_body = std::move(flight->text);
+  if (flight->whole && flight->complete) load.answer = {flight->parser.status_code, std::move(flight->text)};
   --load.running;
   ++load.num_done;
   if (load.plan->on_progress) load.plan->on_progress(load.num_done);
@@ -147,10 +147,10 @@ void on_connected(uv_connect_t* request, int status) {
     close_flight(flight, uv_strerror(status));
     return;
   }
-  const std::string& body = flight.whole ? flight.load->get_path : flight.load->plan->bodies[flight.index];
+  const std::string& body = flight.load->plan->bodies[flight.index];
   uv_buf_t parts[] = {uv_buf_init(flight.head.data(), static_cast<unsigned>(flight.head.size())),
                       uv_buf_init(const_cast<char*>(body.data()), static_cast<unsigned>(body.size()))};
-  uv_write(&flight.write, reinterpret_cast<uv_stream_t*>(&flight.tcp), parts, flight.whole ? 1 : 2, nullptr);
+  uv_write(&flight.write, reinterpret_cast<uv_stream_t*>(&flight.tcp), parts, body.empty() ? 1 : 2, nullptr);
   uv_read_start(
       reinterpret_cast<uv_stream_t*>(&flight.tcp),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
@@ -168,8 +168,10 @@ std::string request_head(const LoadPlan& plan, const std::string& method, const 
   return head + "Connection: close\r\n";
 }
 
-std::string post_head(const LoadPlan& plan, size_t index) {
-  std::string head = request_head(plan, "POST", plan.endpoint);
+std::string head_of(const Load& load, size_t index) {
+  const LoadPlan& plan = *load.plan;
+  if (load.method == "GET") return request_head(plan, load.method, load.path) + "\r\n";
+  std::string head = request_head(plan, "POST", load.path.empty() ? plan.endpoint : load.path);
   if (!plan.request_id_prefix.empty()) head += fmt::format("x-request-id: {}{}\r\n", plan.request_id_prefix, index);
   return head + fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", plan.bodies[index].size());
 }
@@ -180,8 +182,8 @@ void launch(Load& load, size_t index) {
   flight.load = &load;
   flight.index = index;
   flight.sample = &load.samples[index];
-  flight.whole = !load.get_path.empty();
-  flight.head = flight.whole ? request_head(*load.plan, "GET", load.get_path) + "\r\n" : post_head(*load.plan, index);
+  flight.whole = !load.path.empty();
+  flight.head = head_of(load, index);
   llhttp_init(&flight.parser, HTTP_RESPONSE, &load.settings);
   flight.parser.data = &flight;
   uv_tcp_init(&load.loop, &flight.tcp);
@@ -290,19 +292,29 @@ Result<std::vector<BenchSample>> run_load(const LoadPlan& plan) {
   return std::move(load.samples);
 }
 
-Result<std::string> http_get(const HttpTarget& target, const std::string& path, const std::string& api_key) {
+Result<HttpAnswer> http_call(const HttpCall& call) {
   LoadPlan plan;
-  plan.target = target;
-  plan.api_key = api_key;
+  plan.target = call.target;
+  plan.api_key = call.api_key;
+  plan.bodies = {call.body};
   plan.starts_us = {0};
   Load load;
   load.plan = &plan;
-  load.get_path = path;
+  load.method = call.method;
+  load.path = call.path;
   load.samples.resize(1);
   SERAPH_RETURN_IF_ERROR(drive(load));
-  if (load.samples[0].ok) return std::move(load.whole_body);
-  return Error{ErrorCode::kUnavailable,
-               fmt::format("GET {} of {}:{}: {}", path, target.host, target.port, load.samples[0].error)};
+  if (load.answer.status > 0) return std::move(load.answer);
+  return Error{ErrorCode::kUnavailable, fmt::format("{} {} of {}:{}: {}", call.method, call.path, call.target.host,
+                                                    call.target.port, load.samples[0].error)};
+}
+
+Result<std::string> http_get(const HttpTarget& target, const std::string& path, const std::string& api_key) {
+  SERAPH_ASSIGN_OR_RETURN(HttpAnswer answer,
+                          http_call({.target = target, .method = "GET", .path = path, .api_key = api_key}));
+  if (answer.status == 200) return std::move(answer.body);
+  return Error{ErrorCode::kUnavailable, fmt::format("GET {} of {}:{}: HTTP {}: {}", path, target.host, target.port,
+                                                    answer.status, answer.body.substr(0, 300))};
 }
 
 }  // namespace seraph

@@ -48,6 +48,20 @@ struct LoadPlan {
 /// Sends everything and waits; the samples are in the order of the bodies. Errors: the address cannot be resolved.
 Result<std::vector<BenchSample>> run_load(const LoadPlan& plan);
 
+struct HttpCall {
+  HttpTarget target;
+  std::string method;  // GET or POST
+  std::string path;
+  std::string body = {};     // of POST: JSON
+  std::string api_key = {};  // "" : none
+};
+struct HttpAnswer {
+  int status = 0;
+  std::string body;
+};
+/// One whole request, whatever its status. Errors: kUnavailable, there was no answer.
+Result<HttpAnswer> http_call(const HttpCall& call);
+
 /// One whole GET; the body of a 200.
 Result<std::string> http_get(const HttpTarget& target, const std::string& path, const std::string& api_key);
 

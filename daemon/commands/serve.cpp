@@ -25,9 +25,7 @@ void log_start(const Settings& settings, const ServerSettings& server) {
   if (server.is_demo) {
     spdlog::info("no model was given: serving {}, {}", server.engine.model_dir, settings.at("model").where);
   }
-  const bool loopback = server.http.host.starts_with("127.") || server.http.host == "localhost" ||
-                        server.http.host == "::1" || !server.http.uds.empty();
-  if (!loopback && server.http.api_keys.empty()) {
+  if (!is_loopback(server.http) && server.http.api_keys.empty()) {
     spdlog::warn("everybody who reaches {} may use this server: set --api-key", server.http.host);
   }
 }

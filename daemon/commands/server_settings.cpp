@@ -12,6 +12,7 @@
 #include <limits>
 #include <optional>
 
+#include "daemon/commands/adapter_settings.h"
 #include "daemon/commands/builtin_templates.h"
 
 namespace seraph {
@@ -278,6 +279,10 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
 
 }  // namespace
 
+bool is_loopback(const HttpOptions& http) {
+  return http.host.starts_with("127.") || http.host == "localhost" || http.host == "::1" || !http.uds.empty();
+}
+
 Result<Settings> resolve_server_settings(Verb verb, const Sources& sources) {
   SERAPH_ASSIGN_OR_RETURN(Settings settings, resolve_settings(server_options(verb), verb, sources));
   const Setting& model = settings.at("model");
@@ -372,6 +377,8 @@ Result<ServerSettings> make_server_settings(Verb verb, const Settings& settings)
   add_rope_overrides(settings, model_dir, out.engine.config_overrides);
   SERAPH_ASSIGN_OR_RETURN(out.http, http_options(settings));
   SERAPH_ASSIGN_OR_RETURN(out.api, api_options(verb, settings, model_dir));
+  const bool guarded = !out.http.api_keys.empty();
+  SERAPH_RETURN_IF_ERROR(read_adapter_settings(settings, is_loopback(out.http), guarded, out.engine, out.api));
   // A request that can never be submitted whole would be told to try again for ever.
   if (out.api.choices_max > out.engine.submit_ring_slots) {
     return option_error(

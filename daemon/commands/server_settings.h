@@ -25,6 +25,9 @@ struct ServerSettings {
   bool is_demo = false;
 };
 
+/// Nobody on another machine reaches the server.
+bool is_loopback(const HttpOptions& http);
+
 /// The options of `run` or `serve`; where nobody named a model and the default is absent, the demo checkpoint is it.
 Result<Settings> resolve_server_settings(Verb verb, const Sources& sources);
 

@@ -45,6 +45,13 @@ constexpr const char* kMigrations[] = {
     "  messages TEXT NOT NULL,"
     "  UNIQUE (owner, id)"
     ");",
+    "CREATE TABLE adapters ("
+    "  number INTEGER PRIMARY KEY,"
+    "  time_us INTEGER NOT NULL,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  path TEXT NOT NULL,"
+    "  base_model_name TEXT NOT NULL"
+    ");",
 };
 constexpr int kSchemaVersion = static_cast<int>(std::size(kMigrations));
 
@@ -58,6 +65,10 @@ constexpr const char* kTrim =
 constexpr const char* kSaveResponse =
     "INSERT OR REPLACE INTO responses (time_us, owner, id, body, messages) VALUES (?,?,?,?,?)";
 constexpr const char* kDeleteResponse = "DELETE FROM responses WHERE owner = ? AND id = ?";
+constexpr const char* kSaveAdapter =
+    "INSERT OR REPLACE INTO adapters (time_us, name, path, base_model_name) VALUES (?,?,?,?)";
+constexpr const char* kDeleteAdapter = "DELETE FROM adapters WHERE name = ?";
+constexpr const char* kReadAdapters = "SELECT time_us, name, path, base_model_name FROM adapters ORDER BY number";
 constexpr const char* kReadResponses = "SELECT time_us, owner, id, body, messages FROM responses ORDER BY number";
 
 ErrorCode code_of(int sqlite_code) {
@@ -173,6 +184,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   SERAPH_RETURN_IF_ERROR(database->prepare(kTrim, database->trim_));
   SERAPH_RETURN_IF_ERROR(database->prepare(kSaveResponse, database->save_response_));
   SERAPH_RETURN_IF_ERROR(database->prepare(kDeleteResponse, database->delete_response_));
+  SERAPH_RETURN_IF_ERROR(database->prepare(kSaveAdapter, database->save_adapter_));
+  SERAPH_RETURN_IF_ERROR(database->prepare(kDeleteAdapter, database->delete_adapter_));
   return database;
 }
 
@@ -222,6 +235,21 @@ Result<std::vector<ResponseRow>> Database::read_responses() {
   return rows;
 }
 
+Result<std::vector<AdapterRow>> Database::read_adapters() {
+  Statement statement;
+  SERAPH_RETURN_IF_ERROR(prepare(kReadAdapters, statement));
+  std::vector<AdapterRow> rows;
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    rows.push_back({.time_us = sqlite3_column_int64(statement.get(), 0),
+                    .name = column_text(statement.get(), 1),
+                    .path = column_text(statement.get(), 2),
+                    .base_model_name = column_text(statement.get(), 3)});
+  }
+  if (code != SQLITE_DONE) return error("read");
+  return rows;
+}
+
 Status Database::step(sqlite3_stmt* statement) {
   Status status;
   if (sqlite3_step(statement) != SQLITE_DONE) status = error("written");
@@ -243,6 +271,20 @@ Status Database::write_row(const ResponseKey& key) {
   bind_text(delete_response_.get(), 1, key.owner);
   bind_text(delete_response_.get(), 2, key.id);
   return step(delete_response_.get());
+}
+
+Status Database::write_row(const AdapterRow& row) {
+  sqlite3_stmt* statement = save_adapter_.get();
+  sqlite3_bind_int64(statement, 1, row.time_us);
+  bind_text(statement, 2, row.name);
+  bind_text(statement, 3, row.path);
+  bind_text(statement, 4, row.base_model_name);
+  return step(statement);
+}
+
+Status Database::write_row(const AdapterKey& key) {
+  bind_text(delete_adapter_.get(), 1, key.name);
+  return step(delete_adapter_.get());
 }
 
 Status Database::write_row(const RequestRow& row) {

@@ -28,6 +28,7 @@ class Database {
   Status write(std::span<const StoreRow> rows);
   /// Oldest first.
   Result<std::vector<ResponseRow>> read_responses();
+  Result<std::vector<AdapterRow>> read_adapters();
   /// Deletes the oldest rows beyond `rows_max`, at most `delete_max` of them at a time.
   Status trim(int64_t rows_max, int64_t delete_max);
 
@@ -51,6 +52,8 @@ class Database {
   Status write_row(const RequestRow& row);
   Status write_row(const ResponseRow& row);
   Status write_row(const ResponseKey& key);
+  Status write_row(const AdapterRow& row);
+  Status write_row(const AdapterKey& key);
 
   const std::string path_;
   std::unique_ptr<sqlite3, CloseDatabase> handle_;  // closed after the statements below are gone
@@ -58,6 +61,8 @@ class Database {
   Statement trim_;
   Statement save_response_;
   Statement delete_response_;
+  Statement save_adapter_;
+  Statement delete_adapter_;
 };
 
 }  // namespace seraph

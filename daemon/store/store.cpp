@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
+#include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -50,10 +53,12 @@ class WakeUp {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(const StoreOptions& options, std::unique_ptr<Database> database, std::vector<ResponseRow> responses)
+  SqliteStore(const StoreOptions& options, std::unique_ptr<Database> database, std::vector<ResponseRow> responses,
+              std::vector<AdapterRow> adapters)
       : options_(options),
         database_(std::move(database)),
         responses_(std::move(responses)),
+        adapters_(std::move(adapters)),
         ring_(options.queue_rows_max) {
     batch_.reserve(static_cast<size_t>(options_.batch_rows_max));
     thread_ = std::thread([this] { run(); });
@@ -71,11 +76,30 @@ class SqliteStore final : public Store {
     push(ResponseKey{std::string(owner), std::string(id)});
   }
   std::vector<ResponseRow> take_responses() override { return std::move(responses_); }
+  std::vector<AdapterRow> take_adapters() override { return std::move(adapters_); }
+
+  Status commit(StoreRow row) override {
+    std::promise<Status> done;
+    std::future<Status> result = done.get_future();
+    {
+      const std::lock_guard lock(urgent_mutex_);
+      urgent_.push_back({std::move(row), &done});
+      has_urgent_.store(true, std::memory_order_release);
+    }
+    wake_up_.signal();
+    return result.get();
+  }
 
   int64_t rows_dropped() const override { return rows_dropped_.load(std::memory_order_relaxed); }
   int64_t rows_committed() const override { return rows_committed_.load(std::memory_order_acquire); }
 
  private:
+  /// A row that somebody waits for.
+  struct Urgent {
+    StoreRow row;
+    std::promise<Status>* done = nullptr;
+  };
+
   void push(StoreRow row) {
     const RowRing::Push pushed = ring_.try_push(std::move(row));
     if (pushed == RowRing::Push::kFull) {
@@ -92,6 +116,7 @@ class SqliteStore final : public Store {
   void run() {
     while (true) {
       const bool stopping = stopping_.load(std::memory_order_acquire);
+      commit_urgent();
       if (ring_.size() == 0) {
         if (stopping) return;
         wake_up_.wait(-1);
@@ -104,11 +129,22 @@ class SqliteStore final : public Store {
 
   void gather() {
     const MonotonicUs until = now_us() + options_.commit_interval_ms * int64_t{1000};
-    while (ring_.size() < static_cast<size_t>(options_.batch_rows_max) && !stopping_.load(std::memory_order_acquire)) {
+    while (ring_.size() < static_cast<size_t>(options_.batch_rows_max) && !stopping_.load(std::memory_order_acquire) &&
+           !has_urgent_.load(std::memory_order_acquire)) {
       const MonotonicUs left = until - now_us();
       if (left <= 0) return;
       wake_up_.wait(static_cast<int>(left / 1000) + 1);
     }
+  }
+
+  void commit_urgent() {
+    std::vector<Urgent> rows;
+    {
+      const std::lock_guard lock(urgent_mutex_);
+      rows.swap(urgent_);
+      has_urgent_.store(false, std::memory_order_release);
+    }
+    for (const Urgent& urgent : rows) urgent.done->set_value(database_->write(std::span(&urgent.row, 1)));
   }
 
   void commit_batch() {
@@ -149,8 +185,12 @@ class SqliteStore final : public Store {
   const StoreOptions options_;
   const std::unique_ptr<Database> database_;  // store thread
   std::vector<ResponseRow> responses_;        // loop thread; what the file held
+  std::vector<AdapterRow> adapters_;          // likewise
   RowRing ring_;
   WakeUp wake_up_;
+  std::mutex urgent_mutex_;
+  std::vector<Urgent> urgent_;  // guarded by urgent_mutex_
+  std::atomic<bool> has_urgent_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> rows_dropped_{0};
   std::atomic<int64_t> rows_committed_{0};
@@ -167,7 +207,9 @@ class SqliteStore final : public Store {
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   SERAPH_ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::open(options.path));
   SERAPH_ASSIGN_OR_RETURN(std::vector<ResponseRow> responses, database->read_responses());
-  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(options, std::move(database), std::move(responses)));
+  SERAPH_ASSIGN_OR_RETURN(std::vector<AdapterRow> adapters, database->read_adapters());
+  return std::unique_ptr<Store>(
+      std::make_unique<SqliteStore>(options, std::move(database), std::move(responses), std::move(adapters)));
 }
 
 }  // namespace seraph

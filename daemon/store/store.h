@@ -1,4 +1,4 @@
-// The sqlite file: request metrics and stored responses. One writer thread owns the database; the
+// The sqlite file: request metrics, stored responses and adapters. One writer thread owns the database; the
 // loop hands rows over through a bounded queue and never waits. WAL, prepared statements, one transaction per
 // batch of rows, schema versions in PRAGMA user_version. A row that was committed survives kill -9.
 #pragma once
@@ -45,7 +45,20 @@ struct ResponseKey {
   std::string owner, id;
 };
 
-using StoreRow = std::variant<RequestRow, ResponseRow, ResponseKey>;
+/// An adapter that was loaded while the server ran, to be loaded again at its next start.
+struct AdapterRow {
+  int64_t time_us = 0;  // Unix time
+  std::string name;     // unique
+  std::string path;
+  std::string base_model_name;
+};
+
+/// Its end.
+struct AdapterKey {
+  std::string name;
+};
+
+using StoreRow = std::variant<RequestRow, ResponseRow, ResponseKey, AdapterRow, AdapterKey>;
 
 struct StoreOptions {
   std::string path;                  // ":memory:" for none
@@ -69,6 +82,10 @@ class Store {
   virtual void delete_response(std::string_view owner, std::string_view id) = 0;
   /// The responses that the file held when it was opened, oldest first. Once.
   virtual std::vector<ResponseRow> take_responses() = 0;
+  /// The adapters that it held, oldest first. Once.
+  virtual std::vector<AdapterRow> take_adapters() = 0;
+  /// Writes the row and returns when it is committed. Waits for the disk: for workers, never the loop thread.
+  virtual Status commit(StoreRow row) = 0;
   virtual int64_t rows_dropped() const = 0;
   virtual int64_t rows_committed() const = 0;
 };

@@ -20,7 +20,9 @@ struct Batch {
   std::span<const int32_t> prompt_tokens;      // [S] length of the prompt (dynamic rope depends on it)
   std::span<const int32_t> block_tables;       // [S, blocks_stride]
   int32_t blocks_stride = 0;
-  std::span<const int32_t> logit_rows;  // [L] rows whose logits are needed, ascending
+  std::span<const int32_t> logit_rows;           // [L] rows whose logits are needed, ascending
+  std::span<const int32_t> adapter_slots;        // [T] adapter slot of each row, -1: none; empty: no row has one
+  std::span<const int32_t> logit_adapter_slots;  // [L] of the rows in logit_rows; empty likewise
 };
 
 }  // namespace seraph

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/check.h"
+#include "engine/model/lora_banks.h"
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"
 
@@ -45,6 +46,8 @@ class PlainDecoder final : public Decoder {
   int64_t weight_bytes() const override { return weights_.bytes; }
   int64_t activation_bytes() const override { return activation_bytes_; }
   int64_t num_parameters() const override { return weights_.num_parameters; }
+  int64_t adapter_bytes() const override { return banks_.bytes(); }
+  void write_adapter(int32_t slot, const AdapterWeights& weights) override { banks_.write(backend_, slot, weights); }
   bool stage(const Batch& batch, const SampleArgs* draws) override;
   Tensor run(const Batch& batch, KvCache& cache) override;
   Tensor logits(int64_t count) const override { return rows(kLogits, count); }
@@ -56,7 +59,7 @@ class PlainDecoder final : public Decoder {
   void attend(int32_t index, const Batch& batch, const KvCache& cache);
   void attend_some(int32_t index, const Batch& batch, const KvCache& cache, std::span<const int32_t> context_tokens,
                    bool generated);
-  void finish_layer(const LayerWeights& layer, const Tensor& attended, const Tensor& x);
+  void finish_layer(int32_t index, const Tensor& attended, const Tensor& x, std::span<const int32_t> adapter_slots);
   void keep_logit_rows(const Batch& batch);
 
   int64_t q_cols() const { return int64_t{spec_.num_heads} * spec_.head_dim; }
@@ -70,6 +73,7 @@ class PlainDecoder final : public Decoder {
   const int32_t logit_rows_max_;
   const DecoderOutput output_;
   DecoderWeights weights_;  // constant after load()
+  LoraBanks banks_;
   RopeTable rope_;
   int64_t activation_bytes_ = 0;
 
@@ -140,6 +144,11 @@ Status PlainDecoder::load(const LoadArgs& args) {
                  "use another model or device"};
   }
   SERAPH_ASSIGN_OR_RETURN(weights_, load_weights(args));
+  SERAPH_ASSIGN_OR_RETURN(banks_, LoraBanks::make({.backend = &backend_,
+                                                   .spec = &spec_,
+                                                   .compute = args.compute,
+                                                   .num_slots = args.adapter_slots,
+                                                   .rank_max = args.adapter_rank_max}));
   return allocate_activations(args);
 }
 
@@ -153,7 +162,12 @@ void PlainDecoder::write_kv(const LayerWeights& layer, int32_t index, const Batc
                      .group = spec_.hidden,
                      .eps = spec_.norm_eps,
                      .out = normed});
-  backend_.linear({.x = normed, .weight = layer.qkv.get(), .bias = floats(layer.qkv_bias), .out = qkv});
+  backend_.linear({.x = normed,
+                   .weight = layer.qkv.get(),
+                   .bias = floats(layer.qkv_bias),
+                   .out = qkv,
+                   .lora = banks_.layer(index, !batch.adapter_slots.empty()).qkv.get(),
+                   .lora_slots = batch.adapter_slots});
   backend_.rope_cache_write({.qkv = qkv,
                              .cos_sin = floats(buffers_[kCosSin]),
                              .rotary_dim = spec_.rope.rotary_dim,
@@ -196,27 +210,36 @@ void PlainDecoder::attend_some(int32_t index, const Batch& batch, const KvCache&
 }
 
 /// o_proj and the MLP, added to the residual rows `x` (the rows that `attended` belongs to).
-void PlainDecoder::finish_layer(const LayerWeights& layer, const Tensor& attended, const Tensor& x) {
+void PlainDecoder::finish_layer(int32_t index, const Tensor& attended, const Tensor& x,
+                                std::span<const int32_t> adapter_slots) {
   using Epilogue = LinearArgs::Epilogue;
+  const LayerWeights& layer = weights_.layers[static_cast<size_t>(index)];
+  const LayerBanks& banks = banks_.layer(index, !adapter_slots.empty());
   const Tensor normed = rows(kNormed, x.rows);
   const Tensor inner = rows(kInner, x.rows);
   backend_.linear({.x = attended,
                    .weight = layer.attention_output.get(),
                    .bias = floats(layer.output_bias),
                    .epilogue = Epilogue::kAccumulate,
-                   .out = x});
+                   .out = x,
+                   .lora = banks.attention_output.get(),
+                   .lora_slots = adapter_slots});
   backend_.rms_norm(
       {.x = x, .weight = floats(layer.mlp_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});
   backend_.linear({.x = normed,
                    .weight = layer.gate_up.get(),
                    .bias = floats(layer.gate_up_bias),
                    .epilogue = Epilogue::kSiluMul,
-                   .out = inner});
+                   .out = inner,
+                   .lora = banks.gate_up.get(),
+                   .lora_slots = adapter_slots});
   backend_.linear({.x = inner,
                    .weight = layer.down.get(),
                    .bias = floats(layer.down_bias),
                    .epilogue = Epilogue::kAccumulate,
-                   .out = x});
+                   .out = x,
+                   .lora = banks.down.get(),
+                   .lora_slots = adapter_slots});
 }
 
 /// Nobody reads the last layer's output but the head, so from its attention on only the rows that need
@@ -229,9 +252,9 @@ void PlainDecoder::keep_logit_rows(const Batch& batch) {
 }
 
 bool PlainDecoder::stage(const Batch& batch, const SampleArgs* draws) {
-  const std::span<const int32_t> lists[] = {batch.token_ids,      batch.slots,          batch.row_begin,
-                                            batch.context_tokens, batch.prompt_context, batch.generated_context,
-                                            batch.block_tables,   batch.logit_rows};
+  const std::span<const int32_t> lists[] = {
+      batch.token_ids,         batch.slots,        batch.row_begin,  batch.context_tokens, batch.prompt_context,
+      batch.generated_context, batch.block_tables, batch.logit_rows, batch.adapter_slots,  batch.logit_adapter_slots};
   const bool together = backend_.stage(lists, draws);
   const size_t count = batch.token_ids.size();
   SERAPH_CHECK(count >= 1 && count <= static_cast<size_t>(rows_max_), "the batch builder keeps to the token budget");
@@ -252,7 +275,7 @@ Tensor PlainDecoder::run(const Batch& batch, KvCache& cache) {
     const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
     write_kv(layer, i, batch, cache);
     attend(i, batch, cache);
-    finish_layer(layer, rows(kAttended, count), rows(kX, count));
+    finish_layer(i, rows(kAttended, count), rows(kX, count), batch.adapter_slots);
   }
   write_kv(weights_.layers.back(), last, batch, cache);
   const bool wants_logits = output_ == DecoderOutput::kLogits;
@@ -262,7 +285,7 @@ Tensor PlainDecoder::run(const Batch& batch, KvCache& cache) {
   attend(last, batch, cache);
   keep_logit_rows(batch);
   const Tensor x = rows(kLastX, num_logits);
-  finish_layer(weights_.layers.back(), rows(kLastAttended, num_logits), x);
+  finish_layer(last, rows(kLastAttended, num_logits), x, batch.logit_adapter_slots);
 
   backend_.rms_norm(
       {.x = x, .weight = floats(weights_.final_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});

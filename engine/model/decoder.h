@@ -8,6 +8,7 @@
 
 #include "engine/base/result.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/model/adapter.h"
 #include "engine/model/batch.h"
 #include "engine/model/spec.h"
 #include "kernels/backend.h"
@@ -40,6 +41,8 @@ class Decoder {
     int32_t sequences_max = 0;  // S of the largest batch; 0: logit_rows_max
     int32_t context_max = 0;    // tokens of the longest sequence; 0: the spec's
     int32_t block_tokens = 16;  // tokens per KV block
+    int32_t adapter_slots = 0;  // 0: no adapters
+    int32_t adapter_rank_max = 0;
   };
   static Result<std::unique_ptr<Decoder>> load(const LoadArgs& args);
   virtual ~Decoder() = default;
@@ -49,6 +52,9 @@ class Decoder {
   virtual int64_t weight_bytes() const = 0;
   virtual int64_t activation_bytes() const = 0;
   virtual int64_t num_parameters() const = 0;
+  virtual int64_t adapter_bytes() const = 0;
+  /// Fills an adapter slot. REQUIRES: no step in flight names it.
+  virtual void write_adapter(int32_t slot, const AdapterWeights& weights) = 0;
   /// Hands the lists of a step to the device, and its draws (or null) whose logits are logits(L). False when the step
   /// cannot be recorded or replayed.
   virtual bool stage(const Batch& batch, const SampleArgs* draws) = 0;

@@ -66,10 +66,11 @@ std::array<uint64_t, 2> BlockHasher::random_secret() {
   return secret;
 }
 
-BlockKey BlockHasher::root(const std::array<uint8_t, 16>& salt, uint64_t prompt_tokens) const {
-  std::array<uint64_t, 3> words = {};
+BlockKey BlockHasher::root(const std::array<uint8_t, 16>& salt, uint64_t prompt_tokens, uint64_t adapter) const {
+  std::array<uint64_t, 4> words = {};
   std::memcpy(words.data(), salt.data(), salt.size());
   words[2] = prompt_tokens;
+  words[3] = adapter;
   return siphash128(secret_, words);
 }
 

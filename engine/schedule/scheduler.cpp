@@ -12,6 +12,7 @@ Scheduler::Scheduler(const SchedulerLimits& limits, std::array<uint64_t, 2> hash
       hasher_(hash_secret),
       watermark_blocks_(limits.num_blocks / 100),
       blocks_(limits.num_blocks),
+      adapter_slots_(limits.num_adapter_slots),
       plans_(static_cast<size_t>(limits.steps_in_flight_max)) {
   SERAPH_CHECK(limits.num_seqs_max > 0 && limits.step_tokens_max > 0, "a step has room for something");
   SERAPH_CHECK(limits.prompt_logit_rows_max > 0, "prompt logprobs make progress");
@@ -29,6 +30,7 @@ std::string Scheduler::refusal(const Request& request) const {
   const bool pools = request.pooling != Pooling::kNone;
   if (pools && !limits_.pooling) return "this model generates text, it does not pool";
   if (!pools && limits_.pooling) return "this model pools, it does not generate text";
+  if (request.adapter != nullptr && limits_.num_adapter_slots == 0) return "this server was started without adapters";
   const int64_t room = pools ? 0 : 1;  // for one token after the prompt
   if (prompt_tokens + room > limits_.model_tokens_max) {
     return "the prompt has " + std::to_string(prompt_tokens) + " tokens; " +
@@ -74,8 +76,8 @@ void Scheduler::add(std::unique_ptr<const Request> request) {
   sequence.tokens = asked.prompt_ids;
   if (limits_.prefix_caching) {
     const bool depends = limits_.keys_depend_on_prompt && limits_.keys_depend_on_prompt(sequence.prompt_tokens);
-    sequence.keys.push_back(
-        hasher_.root(asked.cache_salt, depends ? static_cast<uint64_t>(sequence.prompt_tokens) : 0));
+    sequence.keys.push_back(hasher_.root(asked.cache_salt, depends ? static_cast<uint64_t>(sequence.prompt_tokens) : 0,
+                                         asked.adapter != nullptr ? asked.adapter->id : 0));
   }
   if (sequence.wants_prompt_logprobs()) {
     sequence.prompt_logprobs =
@@ -107,6 +109,7 @@ void Scheduler::finish(Sequence& sequence) {
   } else {
     running_.erase(std::find(running_.begin(), running_.end(), &sequence));
     free_slots_.push_back(sequence.slot);
+    release_adapter(sequence);
     // Steps in flight may still read and write these blocks; whoever gets them next runs after those steps.
     blocks_.release_all(sequence.blocks);
   }
@@ -183,6 +186,7 @@ void Scheduler::check_integrity() const {
   SERAPH_CHECK(running_.size() + waiting_.size() == open_.size(), "an open sequence runs or waits");
   SERAPH_CHECK(running_.size() + free_slots_.size() == static_cast<size_t>(limits_.num_seqs_max),
                "every running sequence has one slot");
+  SERAPH_CHECK(!running_.empty() || adapter_slots_.num_held() == 0, "nobody holds an adapter slot when nothing runs");
 }
 
 }  // namespace seraph

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "engine/schedule/adapter_slots.h"
 #include "engine/schedule/kv_blocks.h"
 #include "engine/schedule/sequence.h"
 
@@ -34,6 +35,7 @@ struct SchedulerLimits {
   int32_t block_tokens = 16;
   int32_t num_blocks = 0;
   int32_t steps_in_flight_max = 1;
+  int32_t num_adapter_slots = 0;  // different adapters in one step
   bool prefix_caching = true;
   bool pooling = false;  // requests pool; else they generate
   std::vector<TokenId> eos_ids = {};
@@ -51,8 +53,15 @@ struct PlannedSequence {
   int32_t prompt_logprobs_end = 0;
 };
 
+/// An adapter that is to be written to a slot before the step.
+struct AdapterWrite {
+  int32_t slot = 0;
+  const Adapter* adapter = nullptr;  // lives as long as the plan
+};
+
 struct StepPlan {
   std::vector<PlannedSequence> entries;
+  std::vector<AdapterWrite> adapter_writes;
   int32_t num_tokens = 0;
   bool empty() const { return entries.empty(); }
 };
@@ -134,6 +143,8 @@ class Scheduler {
   bool take_blocks_for(Sequence& sequence);
   void emit(StepPlan& plan, Sequence& sequence);
   void admit(StepPlan& plan, MonotonicUs now);
+  bool take_adapter(Sequence& sequence, Sequence*& passed);
+  void release_adapter(Sequence& sequence);
   bool admit_one(StepPlan& plan, Sequence& sequence, MonotonicUs now);
   void ensure_progress(StepPlan& plan, MonotonicUs now);
 
@@ -155,6 +166,7 @@ class Scheduler {
   const int32_t watermark_blocks_;  // kept free at admission so that running sequences can grow
 
   KvBlocks blocks_;
+  AdapterSlots adapter_slots_;
   std::unordered_map<RequestId, std::unique_ptr<Sequence>> open_;
   std::vector<std::unique_ptr<Sequence>> retired_;  // finished, not freed yet
   std::set<Sequence*, RunsBefore> waiting_;
@@ -165,6 +177,7 @@ class Scheduler {
   std::vector<StepPlan> plans_;  // a ring: oldest_ .. oldest_ + num_in_flight_
   size_t oldest_ = 0;
   int32_t num_in_flight_ = 0;
+  int64_t num_planned_ = 0;   // steps since the start; the number of the latest
   int32_t budget_ = 0;        // tokens left in the step being planned
   int32_t logit_budget_ = 0;  // prompt logit rows left in it
   std::vector<Progress> progress_;

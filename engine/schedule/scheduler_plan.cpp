@@ -12,12 +12,16 @@ const StepPlan& Scheduler::plan_step(MonotonicUs now) {
   StepPlan& plan = plans_[(oldest_ + static_cast<size_t>(num_in_flight_)) % plans_.size()];
   fill_plan(plan, now);
   if (plan.empty()) ensure_progress(plan, now);
-  if (!plan.empty()) ++num_in_flight_;
+  if (!plan.empty()) {
+    ++num_in_flight_;
+    ++num_planned_;
+  }
   return plan;
 }
 
 void Scheduler::fill_plan(StepPlan& plan, MonotonicUs now) {
   plan.entries.clear();
+  plan.adapter_writes.clear();
   plan.num_tokens = 0;
   budget_ = limits_.step_tokens_max;
   logit_budget_ = limits_.prompt_logit_rows_max;
@@ -117,6 +121,9 @@ void Scheduler::emit(StepPlan& plan, Sequence& sequence) {
     entry.prompt_logprobs_end = std::max(entry.prompt_logprobs_begin, std::min(end, sequence.prompt_tokens - 1));
     sequence.prompt_logprobs_next = std::max(sequence.prompt_logprobs_next, entry.prompt_logprobs_end);
   }
+  if (sequence.adapter_slot >= 0 && adapter_slots_.take_write(sequence.adapter_slot)) {
+    plan.adapter_writes.push_back({.slot = sequence.adapter_slot, .adapter = sequence.request->adapter.get()});
+  }
   plan.entries.push_back(entry);
   plan.num_tokens += entry.num_tokens;
 
@@ -129,13 +136,41 @@ void Scheduler::emit(StepPlan& plan, Sequence& sequence) {
   name_full_blocks(sequence);
 }
 
+/// First come, first served, but for who waits for an adapter slot: others pass, so many as kPassedMax allows.
 void Scheduler::admit(StepPlan& plan, MonotonicUs now) {
-  while (!waiting_.empty() && budget_ > 0 && running_.size() < static_cast<size_t>(limits_.num_seqs_max)) {
-    Sequence& head = **waiting_.begin();
+  constexpr int32_t kLookedPastMax = 256;  // a long queue for one adapter is not walked through in every step
+  Sequence* passed = nullptr;              // the first that waits for a slot
+  int32_t num_passed = 0;
+  auto next = waiting_.begin();
+  while (next != waiting_.end() && budget_ > 0 && running_.size() < static_cast<size_t>(limits_.num_seqs_max)) {
+    Sequence& head = **next++;
     if (head.pending_tokens > 0) return;  // preempted a moment ago; its last token is still in flight
     if (!head.prompt_logprobs_done() && logit_budget_ == 0) return;
-    if (!admit_one(plan, head, now)) return;
+    if (!take_adapter(head, passed)) {
+      if (++num_passed == kLookedPastMax) return;
+      continue;
+    }
+    if (!admit_one(plan, head, now)) return release_adapter(head);
   }
+}
+
+/// False when the sequence has to wait for a slot; `passed` is who waits for one in front of it, or null.
+bool Scheduler::take_adapter(Sequence& sequence, Sequence*& passed) {
+  constexpr int32_t kPassedMax = 64;  // then nobody takes a slot before the one that waits has one
+  if (sequence.request->adapter == nullptr) return true;
+  if (passed != nullptr && passed->times_passed >= kPassedMax) return false;
+  sequence.adapter_slot = adapter_slots_.take(sequence.request->adapter->id, num_planned_ - num_in_flight_);
+  if (sequence.adapter_slot < 0) {
+    if (passed == nullptr) passed = &sequence;
+    return false;
+  }
+  if (passed != nullptr) ++passed->times_passed;
+  return true;
+}
+
+void Scheduler::release_adapter(Sequence& sequence) {
+  if (sequence.adapter_slot >= 0) adapter_slots_.release(sequence.adapter_slot, num_planned_);
+  sequence.adapter_slot = -1;
 }
 
 /// Memory for all that will grow with a sequence, taken when it is admitted: waiting requests need none of it, and
@@ -239,6 +274,7 @@ void Scheduler::preempt(Sequence& sequence) {
   running_.pop_back();
   free_slots_.push_back(sequence.slot);
   sequence.slot = -1;
+  release_adapter(sequence);
   blocks_.release_all(sequence.blocks);
   sequence.keyed_blocks = 0;
   sequence.computed_tokens = 0;

@@ -38,10 +38,12 @@ struct Sequence {
   bool draws_need_host = false;  // penalties and constraints follow tokens on the host: no draw while one is pending
 
   int32_t slot = -1;            // row of per-sequence state on host and device while running
+  int32_t adapter_slot = -1;    // of its adapter on the device while running; -1: it has none
   std::vector<int32_t> blocks;  // block table
   std::vector<BlockKey> keys;   // names of the full blocks known so far, in order; keys[0] is the root, no block
   int32_t keyed_blocks = 0;     // leading blocks whose name the pool has been told
 
+  int32_t times_passed = 0;          // sequences with adapters admitted while this one waited for an adapter slot
   int32_t planned_tokens = 0;        // scratch of plan_step()
   int32_t cached_tokens = 0;         // prompt tokens found in the prefix cache at first admission
   MonotonicUs scheduled_us = 0;      // first admission

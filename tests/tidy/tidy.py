@@ -33,7 +33,7 @@ ALLOWED = {
     "engine/sample": ["engine/grammar", "engine/request.h", "engine/base", "kernels/backend.h"],
     "engine/quant": ["engine/base", "kernels/backend.h"],
     "engine/lora": ["engine/parallel", "engine/base", "kernels/backend.h"],
-    "engine/checkpoint": ["engine/base"],
+    "engine/checkpoint": ["engine/text", "engine/base"],
     "engine/model": ["engine/checkpoint", "engine/quant", "engine/lora", "engine/parallel", "engine/base",
                      "kernels/backend.h"],
     "engine": ["engine", "kernels/backend.h", "kernels/cuda_access.h"],

@@ -2,26 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/daemon/api/fake_store.h"
+
 #include <utility>
 #include <vector>
 
 namespace seraph {
 namespace {
-
-class FakeStore : public Store {
- public:
-  void log_request(RequestRow) override {}
-  void save_response(ResponseRow row) override { saved.push_back(row.id); }
-  void delete_response(std::string_view owner, std::string_view id) override {
-    deleted.push_back(std::string(owner) + '/' + std::string(id));
-  }
-  std::vector<ResponseRow> take_responses() override { return std::move(kept); }
-  int64_t rows_dropped() const override { return 0; }
-  int64_t rows_committed() const override { return 0; }
-
-  std::vector<ResponseRow> kept;
-  std::vector<std::string> saved, deleted;
-};
 
 ResponseRow row(const std::string& owner, const std::string& id, const std::string& body = "{}") {
   return {.owner = owner, .id = id, .body = body, .messages = "[]"};

@@ -154,8 +154,7 @@ TEST(Settings, WhatWouldChangeAnswersIsRefused) {
   EXPECT_NE(error_of(Verb::kServe, {"m", "--quantization", "fp8"}).find("--quantization fp8 cannot be used here"),
             std::string::npos);
   EXPECT_NE(error_of(Verb::kServe, {"m", "-tp", "2"}).find("--tensor-parallel-size 2"), std::string::npos);
-  EXPECT_NE(error_of(Verb::kServe, {"m", "--enable-lora"}), "no error");
-  EXPECT_NE(error_of(Verb::kServe, {"m", "--lora-modules", "a=/p"}), "no error");
+  EXPECT_NE(error_of(Verb::kServe, {"m", "--qlora-adapter-name-or-path", "/p"}), "no error");
   EXPECT_NE(error_of(Verb::kServe, {"m", "--default-mm-loras.a.b", "1"}), "no error");
   EXPECT_EQ(error_of(Verb::kServe, {"m", "-tp", "1", "--enable-lora=false", "--rope-scaling", "{}"}), "no error");
 }

@@ -53,7 +53,7 @@ TEST(Database, CreatesAPrivateFileWithItsSchema) {
   struct stat info {};
   ASSERT_EQ(stat(file.path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
-  EXPECT_EQ(sql(file.path(), "PRAGMA user_version"), "2");
+  EXPECT_EQ(sql(file.path(), "PRAGMA user_version"), "3");
   EXPECT_EQ(sql(file.path(), "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(sql(file.path(), "SELECT count(*) FROM requests"), "0");
   EXPECT_TRUE(Database::open(file.path()).ok()) << "opens again";
@@ -102,6 +102,26 @@ TEST(Database, KeepsReplacesAndDeletesResponses) {
   EXPECT_EQ(rows[1].body, "{\"x\":\"\xC3\xA9\"}") << "replaced, and the newest";
   ASSERT_TRUE(database->write(std::vector<StoreRow>{ResponseKey{"b", "resp_1"}}).ok());
   EXPECT_EQ(std::move(database->read_responses()).value().size(), 1U);
+}
+
+TEST(Database, KeepsAdaptersUntilTheyAreForgotten) {
+  const TempFile file;
+  {
+    auto database = std::move(Database::open(file.path())).value();
+    const AdapterRow first{.time_us = 1, .name = "a", .path = "/a", .base_model_name = "base"};
+    const AdapterRow other{.time_us = 2, .name = "b", .path = "/b"};
+    AdapterRow again = first;
+    again.path = "/new";
+    ASSERT_TRUE(database->write(std::vector<StoreRow>{first, other, again}).ok());
+  }
+  auto database = std::move(Database::open(file.path())).value();
+  std::vector<AdapterRow> rows = std::move(database->read_adapters()).value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].name, "b");
+  EXPECT_EQ(rows[1].path, "/new") << "replaced, and the newest";
+  EXPECT_EQ(rows[1].base_model_name, "base");
+  ASSERT_TRUE(database->write(std::vector<StoreRow>{AdapterKey{"a"}, AdapterKey{"none"}}).ok());
+  EXPECT_EQ(std::move(database->read_adapters()).value().size(), 1U);
 }
 
 TEST(Database, TrimsTheOldestRows) {

@@ -127,5 +127,38 @@ TEST(Store, CommittedRowsSurviveKill9) {
   }
 }
 
+TEST(Store, ACommittedAdapterIsThereEvenForWhoReadsTheFileAtOnce) {
+  const TempFile file;
+  auto store = std::move(Store::open({.path = file.path(), .commit_interval_ms = 60'000})).value();
+  store->log_request(row_of(1));  // makes the thread wait for others
+  const MonotonicUs begin = now_us();
+  ASSERT_TRUE(store->commit(AdapterRow{.time_us = 1, .name = "a", .path = "/a"}).ok());
+  EXPECT_LT(now_us() - begin, 30'000'000);
+  EXPECT_EQ(count(file.path(), "SELECT count(*) FROM adapters"), 1);
+  ASSERT_TRUE(store->commit(AdapterKey{"a"}).ok());
+  EXPECT_EQ(count(file.path(), "SELECT count(*) FROM adapters"), 0);
+  ASSERT_TRUE(store->commit(AdapterRow{.time_us = 1, .name = "b", .path = "/b"}).ok());
+  store = std::move(Store::open(file.path())).value();
+  const std::vector<AdapterRow> rows = store->take_adapters();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].name, "b");
+}
+
+TEST(Store, ManyThreadsMayWaitForTheirRows) {
+  const TempFile file;
+  auto store = std::move(Store::open(file.path())).value();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&store, t] {
+      for (int i = 0; i < 20; ++i) {
+        EXPECT_TRUE(store->commit(AdapterRow{.name = std::to_string(t * 100 + i), .path = "/p"}).ok());
+      }
+    });
+  }
+  for (int i = 0; i < 200; ++i) store->log_request(row_of(i));
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(count(file.path(), "SELECT count(*) FROM adapters"), 80);
+}
+
 }  // namespace
 }  // namespace seraph

@@ -309,5 +309,114 @@ TEST(Scheduler, RefusesWhatTheModelIsNotFor) {
   EXPECT_EQ(pooling.ended()[0].error, "this model pools, it does not generate text");
 }
 
+std::unique_ptr<Request> with_adapter(std::unique_ptr<Request> request, uint64_t adapter) {
+  request->adapter = std::make_shared<const Adapter>(Adapter{.id = adapter});
+  return request;
+}
+
+SchedulerLimits limits_with_slots(int32_t num_adapter_slots) {
+  SchedulerLimits limits = limits_of(8, 32, 100);
+  limits.num_adapter_slots = num_adapter_slots;
+  return limits;
+}
+
+TEST(Scheduler, AStepHasNoMoreAdaptersThanSlots) {
+  Scheduler scheduler(limits_with_slots(2), {1, 2});
+  scheduler.add(with_adapter(make_request(1, 3, 2), 11));
+  scheduler.add(with_adapter(make_request(2, 3, 2), 12));
+  scheduler.add(with_adapter(make_request(3, 3, 2), 13));
+  scheduler.add(make_request(4, 3, 2));
+  scheduler.add(with_adapter(make_request(5, 3, 2), 11));
+  StepPlan plan = step(scheduler);
+  EXPECT_EQ(ids_of(plan), (Ids{1, 2, 4, 5})) << "who needs no free slot passes";
+  ASSERT_EQ(plan.adapter_writes.size(), 2U);
+  EXPECT_EQ(plan.adapter_writes[0].adapter->id, 11U);
+  EXPECT_EQ(plan.entries[0].sequence->adapter_slot, plan.entries[3].sequence->adapter_slot);
+  EXPECT_EQ(plan.entries[2].sequence->adapter_slot, -1);
+  plan = step(scheduler);
+  EXPECT_EQ(ids_of(plan), (Ids{1, 2, 4, 5}));
+  EXPECT_TRUE(plan.adapter_writes.empty());
+  plan = step(scheduler);
+  EXPECT_EQ(ids_of(plan), (Ids{3}));
+  EXPECT_EQ(plan.adapter_writes.size(), 1U);
+  step(scheduler);
+  EXPECT_TRUE(scheduler.idle());
+  scheduler.clear_ended();
+  scheduler.check_integrity();
+}
+
+TEST(Scheduler, AnAdapterThatWaitsIsNotPassedForEver) {
+  Scheduler scheduler(limits_with_slots(1), {1, 2});
+  scheduler.add(with_adapter(make_request(1, 3, 2), 11));
+  scheduler.add(with_adapter(make_request(2, 3, 2), 12));
+  bool ran = false;
+  for (RequestId id = 3; id < 300 && !ran; ++id) {
+    scheduler.add(with_adapter(make_request(id, 3, 2), 11));
+    for (const RequestId each : ids_of(step(scheduler))) ran = ran || each == 2;
+    scheduler.clear_ended();
+  }
+  EXPECT_TRUE(ran);
+}
+
+TEST(Scheduler, ASlotIsNotWrittenWhileAStepInFlightNamesIt) {
+  SchedulerLimits limits = limits_with_slots(1);
+  limits.steps_in_flight_max = 2;
+  Scheduler scheduler(limits, {1, 2});
+  scheduler.add(with_adapter(make_request(1, 3, 1), 11));
+  scheduler.add(with_adapter(make_request(2, 3, 1), 12));
+  EXPECT_EQ(ids_of(scheduler.plan_step(1)), (Ids{1}));
+  scheduler.cancel(1);
+  EXPECT_TRUE(scheduler.plan_step(1).empty());
+  scheduler.commit_step(std::vector<TokenId>{7});
+  EXPECT_EQ(ids_of(scheduler.plan_step(1)), (Ids{2}));
+  scheduler.commit_step(std::vector<TokenId>{7});
+}
+
+TEST(Scheduler, AdaptersShareNoPrefixes) {
+  SchedulerLimits limits = limits_with_slots(4);
+  Scheduler scheduler(limits, {1, 2});
+  const auto cached = [&](RequestId id, uint64_t adapter) {
+    auto request = make_request(id, 9, 1);
+    scheduler.add(adapter == 0 ? std::move(request) : with_adapter(std::move(request), adapter));
+    const StepPlan plan = step(scheduler);
+    scheduler.clear_ended();
+    return plan.entries[0].first_position;
+  };
+  EXPECT_EQ(cached(1, 0), 0);
+  EXPECT_EQ(cached(2, 11), 0);
+  EXPECT_EQ(cached(3, 12), 0);
+  EXPECT_EQ(cached(4, 11), 8);
+  EXPECT_EQ(cached(5, 0), 8);
+}
+
+TEST(Scheduler, APreemptedSequenceGivesItsSlotBackAndComesAgain) {
+  SchedulerLimits limits = limits_of(8, 32, 4);  // of 4 tokens each
+  limits.num_adapter_slots = 2;
+  limits.prefix_caching = false;
+  Scheduler scheduler(limits, {1, 2});
+  scheduler.add(with_adapter(make_request(1, 6, 6), 11));
+  scheduler.add(with_adapter(make_request(2, 6, 6), 12));
+  int32_t finished = 0;
+  for (int i = 0; i < 40 && finished < 2; ++i) {
+    const StepPlan plan = scheduler.plan_step(1);
+    ASSERT_FALSE(plan.empty());
+    for (const PlannedSequence& entry : plan.entries) EXPECT_GE(entry.sequence->adapter_slot, 0);
+    for (const Progress& progress : scheduler.commit_step(std::vector<TokenId>(plan.entries.size(), 7))) {
+      finished += progress.finish != FinishReason::kNone ? 1 : 0;
+    }
+    scheduler.clear_ended();
+  }
+  EXPECT_EQ(finished, 2);
+  EXPECT_GT(scheduler.stats().num_preemptions, 0);
+  scheduler.check_integrity();
+}
+
+TEST(Scheduler, WithoutSlotsARequestWithAnAdapterEndsAtOnce) {
+  Scheduler scheduler(limits_of(8, 10, 100), {1, 2});
+  scheduler.add(with_adapter(make_request(1, 3), 11));
+  ASSERT_EQ(scheduler.ended().size(), 1U);
+  EXPECT_EQ(scheduler.ended()[0].finish, FinishReason::kError);
+}
+
 }  // namespace
 }  // namespace seraph
