@@ -161,21 +161,6 @@ def copy_model(golden, name, target):
             shutil.copy(os.path.join(golden, name, text.decode().strip()), shard)
 
 
-# Flags of features that are not offered yet, with the number of their values: the rest of that server is compared.
-UNOFFERED = {"--enable-lora": 0, "--max-loras": 1, "--max-lora-rank": 1}
-
-
-def offered(flags):
-    out, rest = [], list(flags)
-    while rest:
-        flag = rest.pop(0)
-        if flag in UNOFFERED:
-            del rest[:UNOFFERED[flag]]
-        else:
-            out.append(flag)
-    return out
-
-
 def replay_server(binary, golden, server, records):
     """{name: difference or ''} of the records of one server configuration."""
     folders = {f"/models/{name}": os.path.join(golden, name) for name in ("model", "lora", "classifier", "reranker")}
@@ -185,7 +170,7 @@ def replay_server(binary, golden, server, records):
         copy_model(golden, server["model"], folder + "/model")
         command = [binary, "serve", "--model", folder + "/model", "--served-model-name", "tiny", "tiny-alias",
                    "--dtype", "float32", "--max-model-len", "512", "--port", str(port), "--db", folder + "/seraph.db",
-                   *offered(server["flags"])]
+                   *server["flags"]]
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **server["env"]})
         try:
             run.wait_until_healthy(process, port, log)
