@@ -109,6 +109,7 @@ class ApiImpl : public Api {
                      .options = &options_,
                      .metrics = &metrics_,
                      .num_in_progress = [this] { return num_in_progress_; },
+                     .adapter_use = [this] { return adapter_use(); },
                      .abort_all = [this] { end_all(sleeping_error()); }}),
         random_engine_(std::random_device{}()),
         pool_(args.loop) {
@@ -176,6 +177,7 @@ class ApiImpl : public Api {
   void end_background(const Generation& generation, const char* status);
   void store_pending(const Generation& generation, const char* status);
   void handle_models(Exchange& exchange);
+  AdapterUse adapter_use() const;
   void handle_response(Exchange& exchange);
 
   const ApiOptions options_;
@@ -504,6 +506,7 @@ void ApiImpl::on_engine_events() {
     const auto found = targets_.find(event.id);
     if (found == targets_.end()) continue;  // cancelled since
     Task* const task = found->second.task;
+    task->begun = true;
     const bool sequence_over = task->on_event(found->second.sequence, event);
     if (sequence_over || event.finish != FinishReason::kNone) targets_.erase(found);
     if (!task->flush_wanted) {
@@ -521,6 +524,14 @@ void ApiImpl::on_engine_events() {
   }
   touched_.clear();
   metrics_.observe_steps(engine_.stats());
+}
+
+AdapterUse ApiImpl::adapter_use() const {
+  AdapterUse use;
+  for (const auto& [pointer, task] : active_) {
+    if (!task->adapter().empty()) (task->begun ? use.running : use.waiting).emplace(task->adapter());
+  }
+  return use;
 }
 
 void ApiImpl::cancel_all() {

@@ -57,6 +57,7 @@ class Generation final : public Task {
   void abandon() override;
   void fail(const ApiError& error) override;
   void resume() override;
+  std::string_view adapter() const override { return prepared_.model; }
 
   const std::string& id() const { return id_; }
   const PreparedGeneration& prepared() const { return prepared_; }

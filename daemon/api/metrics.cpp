@@ -192,12 +192,13 @@ void ApiMetrics::counters(std::string& out, std::string_view name, std::string_v
   for (const Labelled& one : samples) sample(out, created, started_unix_s_, one.labels);
 }
 
-std::string ApiMetrics::text(const EngineStats& stats, const HttpCounters& http) const {
+std::string ApiMetrics::text(const EngineStats& stats, const HttpCounters& http, const AdapterUse& adapters) const {
   std::string out;
   out.reserve(64 << 10);
   append_engine(out, stats);
   append_cache(out, stats);
   append_requests(out);
+  append_adapters(out, adapters);
   append_process(out, stats, http);
   return out;
 }
@@ -275,10 +276,25 @@ void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const 
   sample(out, "seraph:memory_bytes", real(info_.weight_bytes), "of=\"weights\"");
   sample(out, "seraph:memory_bytes", real(info_.kv_bytes), "of=\"kv_cache\"");
   sample(out, "seraph:memory_bytes", real(info_.activation_bytes), "of=\"activations\"");
+  sample(out, "seraph:memory_bytes", real(info_.adapter_bytes), "of=\"adapter_slots\"");
   single(out, "seraph:kv_blocks_total", "gauge", "KV blocks of the cache.", real(stats.kv_blocks_total));
   single(out, "seraph:kv_blocks_held", "gauge", "KV blocks that a sequence references.", real(stats.kv_blocks_held));
   single(out, "seraph:kv_blocks_cached", "gauge", "Unreferenced KV blocks that the prefix cache can find.",
          real(stats.kv_blocks_cached));
+}
+
+/// As vLLM has it: who runs and who waits are labels, and the value is the time.
+void ApiMetrics::append_adapters(std::string& out, const AdapterUse& adapters) const {
+  if (info_.max_loras == 0) return;
+  const auto joined = [](const std::set<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ",") + escape_label(name);
+    return text;
+  };
+  family(out, "vllm:lora_requests_info", "gauge", "Running stats on lora requests.");
+  sample(out, "vllm:lora_requests_info", static_cast<double>(unix_time_us()) * 1e-6,
+         "max_lora=\"" + std::to_string(info_.max_loras) + "\",running_lora_adapters=\"" + joined(adapters.running) +
+             "\",waiting_lora_adapters=\"" + joined(adapters.waiting) + '"');
 }
 
 void ApiMetrics::append_requests(std::string& out) const {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,11 @@ struct SequenceRecord {
   FinishKind kind = FinishKind::kStop;
 };
 
+/// Names of the adapters that requests ask for now.
+struct AdapterUse {
+  std::set<std::string> running, waiting;
+};
+
 class ApiMetrics {
  public:
   ApiMetrics(std::string model_name, const EngineInfo& info);
@@ -57,7 +63,7 @@ class ApiMetrics {
     ++tool_parses_[(static_cast<size_t>(type) * 2 + (streaming ? 0 : 1)) * 2 + (found_calls ? 0 : 1)];
   }
 
-  std::string text(const EngineStats& stats, const HttpCounters& http) const;
+  std::string text(const EngineStats& stats, const HttpCounters& http, const AdapterUse& adapters = {}) const;
 
  private:
   static double seconds(MonotonicUs us) { return static_cast<double>(us) * 1e-6; }
@@ -65,6 +71,7 @@ class ApiMetrics {
   void append_cache(std::string& out, const EngineStats& stats) const;
   void append_sources(std::string& out, const EngineStats& stats) const;
   void append_requests(std::string& out) const;
+  void append_adapters(std::string& out, const AdapterUse& adapters) const;
   void append_tool_parses(std::string& out) const;
   void append_http(std::string& out, const HttpCounters& http) const;
   void append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const;

@@ -61,7 +61,7 @@ void Operations::add_routes(Router& router) {
              }));
   router.add("GET", "/metrics", Access::kKey, [this](const std::shared_ptr<Exchange>& exchange) {
     const HttpCounters http = http_counters_ ? http_counters_() : HttpCounters{};
-    exchange->respond(200, kMetricsType, args_.metrics->text(args_.engine->stats(), http));
+    exchange->respond(200, kMetricsType, args_.metrics->text(args_.engine->stats(), http, args_.adapter_use()));
   });
   router.add("GET", "/tokenizer_info", Access::kKey, answer([this](const Exchange&) { return tokenizer_info(); }));
   if (args_.options->dev_mode) {

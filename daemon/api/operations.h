@@ -19,7 +19,8 @@ class Operations {
     const ApiOptions* options = nullptr;
     ApiMetrics* metrics = nullptr;
     std::function<int64_t()> num_in_progress;  // requests being answered
-    std::function<void()> abort_all;           // ends them with an error that says that the server sleeps
+    std::function<AdapterUse()> adapter_use;
+    std::function<void()> abort_all;  // ends them with an error that says that the server sleeps
   };
   explicit Operations(Args args) : args_(std::move(args)) {}
 

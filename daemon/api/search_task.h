@@ -34,6 +34,7 @@ class SearchTask : public Task {
   bool on_event(size_t sequence, Event& event) final;
   void flush() final { args_.answer->flush(); }
   void resume() final { args_.answer->resume(); }
+  std::string_view adapter() const final { return args_.answer->adapter(); }
   bool over() const final { return args_.answer->over(); }
   std::vector<RequestId> open_requests() const final;
   void abandon() final;

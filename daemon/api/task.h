@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "daemon/api/errors.h"
@@ -30,12 +31,15 @@ class Task {
   /// Ends the request from outside: the client is gone (no answer), or an error that it is told.
   virtual void abandon() = 0;
   virtual void fail(const ApiError& error) = 0;
+  /// The adapter that it asks for by name; "": the model's own weights.
+  virtual std::string_view adapter() const { return {}; }
   /// The socket has room again.
   virtual void resume() {}
 
   // The dispatcher's own marks.
   bool flush_wanted = false;  // already on its list
   size_t num_submitted = 0;
+  bool begun = false;  // an event came: it was scheduled
 };
 
 /// The error as a whole answer, with Retry-After where it says so.

@@ -7,6 +7,7 @@
 #include "daemon/cli/settings.h"
 #include "daemon/commands/bench_load.h"
 #include "daemon/commands/commands.h"
+#include "engine/engine.h"
 
 namespace seraph {
 namespace {

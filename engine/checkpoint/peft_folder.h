@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
-#include "kernels/backend.h"
+#include "engine/checkpoint/checkpoint.h"  // HostMatrix
 
 namespace seraph {
 

@@ -81,5 +81,15 @@ TEST(MetricsTest, StepsSinceTheLastLookAreCounted) {
             std::string::npos);
 }
 
+TEST(MetricsTest, AdaptersInUseAreLabels) {
+  EXPECT_EQ(ApiMetrics("tiny", info()).text({}, {}).find("lora_requests_info"), std::string::npos);
+  EngineInfo with_slots = info();
+  with_slots.max_loras = 2;
+  const std::string text = ApiMetrics("tiny", with_slots).text({}, {}, {.running = {"b", "a\"x"}, .waiting = {"c"}});
+  EXPECT_NE(text.find("vllm:lora_requests_info{engine=\"0\",model_name=\"tiny\",max_lora=\"2\","
+                      "running_lora_adapters=\"a\\\"x,b\",waiting_lora_adapters=\"c\"} "),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace seraph

@@ -44,6 +44,60 @@ void expect_greedy(const std::vector<TokenId>& got, const Json& want, const Json
   }
 }
 
+/// The adapters of one base, in one engine at once.
+class BaseRun {
+ public:
+  BaseRun(const Json& truth, const std::string& base)
+      : prompts_(truth.find("prompts")->as_array()), client_(options_for(base)) {
+    for (const Json& item : truth.find("cases")->as_array()) by_name_[item.find("name")->as_string()] = &item;
+  }
+
+  /// False when an adapter of an optional kind was refused.
+  bool submit(const Json& item) {
+    std::shared_ptr<const Adapter> adapter;
+    if (item.find("dir")->is_string()) {
+      auto loaded = client_.engine->load_adapter((golden_dir() / item.find("dir")->as_string()).string());
+      if (!loaded.ok()) {
+        EXPECT_EQ(item.find("serve")->as_string(), "may")
+            << item.find("name")->as_string() << ": " << loaded.error().text();
+        return false;
+      }
+      adapter = std::move(*loaded);
+    }
+    const Json* same = item.find("same_as");
+    const Json* record = same != nullptr ? by_name_.at(same->as_string()) : &item;
+    for (size_t i = 0; i < prompts_.size(); ++i) {
+      Request request;
+      request.id = asked_.size() + 1;
+      for (const Json& token : prompts_[i].as_array()) {
+        request.prompt_ids.push_back(static_cast<TokenId>(token.as_int()));
+      }
+      request.adapter = adapter;
+      request.sampling.temperature = 0.0F;
+      request.sampling.ignore_eos = true;
+      request.sampling.tokens_max = static_cast<int32_t>(record->find("greedy")->as_array()[i].as_array().size());
+      asked_[request.id] = {record, i};
+      client_.submit(request);
+    }
+    return true;
+  }
+
+  void compare() {
+    client_.wait_for_all();
+    for (const auto& [request, asked] : asked_) {
+      const auto& [record, prompt] = asked;
+      expect_greedy(client_.answers[request].tokens, record->find("greedy")->as_array()[prompt],
+                    record->find("gap")->as_array()[prompt], record->find("name")->as_string());
+    }
+  }
+
+ private:
+  const Json::Array& prompts_;
+  EngineClient client_;
+  std::map<std::string, const Json*> by_name_;
+  std::map<RequestId, std::pair<const Json*, size_t>> asked_;  // the record and the prompt
+};
+
 class AdaptersGolden : public testing::Test {
  protected:
   void SetUp() override {
@@ -54,56 +108,18 @@ class AdaptersGolden : public testing::Test {
 TEST_F(AdaptersGolden, GreedyTextIsPefts) {
   const Json truth = Json::parse_file((golden_dir() / "cases.json").string()).value();
   std::map<std::string, std::vector<const Json*>> by_base;
-  std::map<std::string, const Json*> by_name;
-  for (const Json& item : truth.find("cases")->as_array()) {
-    by_base[item.find("base")->as_string()].push_back(&item);
-    by_name[item.find("name")->as_string()] = &item;
-  }
-  const Json::Array& prompts = truth.find("prompts")->as_array();
-  int num_compared = 0, num_refused = 0, num_without_base = 0;
+  for (const Json& item : truth.find("cases")->as_array()) by_base[item.find("base")->as_string()].push_back(&item);
+  int num_compared = 0;
+  int num_refused = 0;
+  int num_without_base = 0;
   for (const auto& [base, cases] : by_base) {
     if (!Engine::make(options_for(base), [] {}).ok()) {
       num_without_base += static_cast<int>(cases.size());
       continue;
     }
-    EngineClient client(options_for(base));
-    std::map<RequestId, std::pair<const Json*, size_t>> asked;
-    RequestId id = 0;
-    for (const Json* item : cases) {
-      std::shared_ptr<const Adapter> adapter;
-      if (item->find("dir")->is_string()) {
-        auto loaded = client.engine->load_adapter((golden_dir() / item->find("dir")->as_string()).string());
-        if (!loaded.ok()) {
-          EXPECT_EQ(item->find("serve")->as_string(), "may")
-              << item->find("name")->as_string() << ": " << loaded.error().text();
-          ++num_refused;
-          continue;
-        }
-        adapter = std::move(*loaded);
-      }
-      const Json* same = item->find("same_as");
-      const Json* record = same != nullptr ? by_name.at(same->as_string()) : item;
-      for (size_t i = 0; i < prompts.size(); ++i) {
-        Request request;
-        request.id = ++id;
-        for (const Json& token : prompts[i].as_array()) {
-          request.prompt_ids.push_back(static_cast<TokenId>(token.as_int()));
-        }
-        request.adapter = adapter;
-        request.sampling.temperature = 0.0F;
-        request.sampling.ignore_eos = true;
-        request.sampling.tokens_max = static_cast<int32_t>(record->find("greedy")->as_array()[i].as_array().size());
-        asked[id] = {record, i};
-        client.submit(request);
-      }
-      ++num_compared;
-    }
-    client.wait_for_all();
-    for (const auto& [request, record] : asked) {
-      const auto& [item, prompt] = record;
-      expect_greedy(client.answers[request].tokens, item->find("greedy")->as_array()[prompt],
-                    item->find("gap")->as_array()[prompt], item->find("name")->as_string());
-    }
+    BaseRun run(truth, base);
+    for (const Json* item : cases) ++(run.submit(*item) ? num_compared : num_refused);
+    run.compare();
   }
   std::printf("%d adapters compared, %d of optional kinds refused, %d on bases that do not exist here\n", num_compared,
               num_refused, num_without_base);
