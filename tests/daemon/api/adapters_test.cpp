@@ -165,7 +165,9 @@ TEST_F(Registry, ManyThreadsMayNameWhatOthersLoadAndUnload) {
         const size_t length = 1 + static_cast<size_t>(i) % 4;
         const auto adapter = registry.acquire(std::string(length, 'n'));
         ASSERT_TRUE(adapter.ok());
-        if (*adapter != nullptr) EXPECT_EQ((*adapter)->version, length);
+        if (*adapter != nullptr) {
+          EXPECT_EQ((*adapter)->version, length);
+        }
       }
     });
   }

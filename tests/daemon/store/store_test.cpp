@@ -129,7 +129,7 @@ TEST(Store, CommittedRowsSurviveKill9) {
 
 TEST(Store, ACommittedAdapterIsThereEvenForWhoReadsTheFileAtOnce) {
   const TempFile file;
-  auto store = std::move(Store::open({.path = file.path(), .commit_interval_ms = 60'000})).value();
+  auto store = std::move(Store::open(StoreOptions{.path = file.path(), .commit_interval_ms = 60'000})).value();
   store->log_request(row_of(1));  // makes the thread wait for others
   const MonotonicUs begin = now_us();
   ASSERT_TRUE(store->commit(AdapterRow{.time_us = 1, .name = "a", .path = "/a"}).ok());
