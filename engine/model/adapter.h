@@ -13,8 +13,13 @@
 namespace seraph {
 
 /// For each linear: one part for each matrix stacked in it, or none at all when the adapter leaves the linear alone.
+struct MlpAdapter {
+  std::vector<LoraPart> gate_up, down;
+};
 struct LayerAdapter {
-  std::vector<LoraPart> qkv, attention_output, gate_up, down;
+  std::vector<LoraPart> qkv, attention_output;
+  MlpAdapter mlp;                   // of a layer without experts
+  std::vector<MlpAdapter> experts;  // [experts.count] of a layer with them
 };
 
 struct AdapterWeights {

@@ -11,6 +11,7 @@
 #include "engine/model/lora_banks.h"
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"
+#include "kernels/experts.h"
 
 namespace seraph {
 namespace {
@@ -26,6 +27,7 @@ class PlainDecoder final : public Decoder {
   explicit PlainDecoder(const LoadArgs& args)
       : spec_(args.spec),
         backend_(*args.backend),
+        experts_backend_(dynamic_cast<ExpertsBackend*>(args.backend)),
         types_(args.backend->activation_types(args.compute)),
         kv_(args.kv.value_or(types_.kv)),
         rows_max_(args.rows_max),
@@ -60,6 +62,9 @@ class PlainDecoder final : public Decoder {
   void attend_some(int32_t index, const Batch& batch, const KvCache& cache, std::span<const int32_t> context_tokens,
                    bool generated);
   void finish_layer(int32_t index, const Tensor& attended, const Tensor& x, std::span<const int32_t> adapter_slots);
+  void compute_mlp(int32_t index, const Tensor& normed, const Tensor& x, std::span<const int32_t> adapter_slots);
+  void compute_experts(int32_t index, const Tensor& normed, const Tensor& x, std::span<const int32_t> adapter_slots);
+  void list_experts();
   void keep_logit_rows(const Batch& batch);
 
   int64_t q_cols() const { return int64_t{spec_.num_heads} * spec_.head_dim; }
@@ -67,6 +72,7 @@ class PlainDecoder final : public Decoder {
 
   const DecoderSpec spec_;
   Backend& backend_;
+  ExpertsBackend* const experts_backend_;  // null: the device has no mixtures
   const ActivationTypes types_;
   const DType kv_;
   const int32_t rows_max_;
@@ -74,11 +80,24 @@ class PlainDecoder final : public Decoder {
   const DecoderOutput output_;
   DecoderWeights weights_;  // constant after load()
   LoraBanks banks_;
+  std::vector<std::vector<Expert>> experts_;  // by layer; empty where it has none
   RopeTable rope_;
   int64_t activation_bytes_ = 0;
 
   // Rows are the tokens of the batch; the tensors have room for rows_max_ (those of logits: logit_rows_max_).
-  enum Activation { kX, kNormed, kQkv, kAttended, kInner, kCosSin, kLastX, kLastAttended, kLogits, kNumActivations };
+  enum Activation {
+    kX,
+    kNormed,
+    kQkv,
+    kAttended,
+    kInner,
+    kCosSin,
+    kLastX,
+    kLastAttended,
+    kScores,
+    kLogits,
+    kNumActivations
+  };
   std::vector<float> cos_sin_;  // on its way to kCosSin
   Buffer buffers_[kNumActivations];
   Tensor tensors_[kNumActivations];
@@ -117,6 +136,7 @@ Status PlainDecoder::allocate_activations(const LoadArgs& args) {
       {kCosSin, all, spec_.rope.rotary_dim, DType::kF32},
       {kLastX, last, spec_.hidden, types_.residual},
       {kLastAttended, last, q_cols(), types_.input},
+      {kScores, spec_.experts.count > 0 ? all : 0, spec_.experts.count, types_.output},
       {kLogits, output_ == DecoderOutput::kLogits ? last : 0, spec_.vocab_size, DType::kF32},
   };
   for (const Shape& s : shapes) {
@@ -143,12 +163,17 @@ Status PlainDecoder::load(const LoadArgs& args) {
     return Error{ErrorCode::kUnsupported, fmt::format("{} cannot run this model: {}", backend_.name(), reason),
                  "use another model or device"};
   }
+  if (spec_.experts.count > 0 && experts_backend_ == nullptr) {
+    return Error{ErrorCode::kUnsupported, fmt::format("{} has no mixtures of experts", backend_.name()),
+                 "use --device cpu", "device"};
+  }
   SERAPH_ASSIGN_OR_RETURN(weights_, load_weights(args));
   SERAPH_ASSIGN_OR_RETURN(banks_, LoraBanks::make({.backend = &backend_,
                                                    .spec = &spec_,
                                                    .compute = args.compute,
                                                    .num_slots = args.adapter_slots,
                                                    .rank_max = args.adapter_rank_max}));
+  list_experts();
   return allocate_activations(args);
 }
 
@@ -212,20 +237,30 @@ void PlainDecoder::attend_some(int32_t index, const Batch& batch, const KvCache&
 /// o_proj and the MLP, added to the residual rows `x` (the rows that `attended` belongs to).
 void PlainDecoder::finish_layer(int32_t index, const Tensor& attended, const Tensor& x,
                                 std::span<const int32_t> adapter_slots) {
-  using Epilogue = LinearArgs::Epilogue;
   const LayerWeights& layer = weights_.layers[static_cast<size_t>(index)];
-  const LayerBanks& banks = banks_.layer(index, !adapter_slots.empty());
   const Tensor normed = rows(kNormed, x.rows);
-  const Tensor inner = rows(kInner, x.rows);
   backend_.linear({.x = attended,
                    .weight = layer.attention_output.get(),
                    .bias = floats(layer.output_bias),
-                   .epilogue = Epilogue::kAccumulate,
+                   .epilogue = LinearArgs::Epilogue::kAccumulate,
                    .out = x,
-                   .lora = banks.attention_output.get(),
+                   .lora = banks_.layer(index, !adapter_slots.empty()).attention_output.get(),
                    .lora_slots = adapter_slots});
   backend_.rms_norm(
       {.x = x, .weight = floats(layer.mlp_norm), .group = spec_.hidden, .eps = spec_.norm_eps, .out = normed});
+  if (spec_.has_experts(index)) {
+    compute_experts(index, normed, x, adapter_slots);
+  } else {
+    compute_mlp(index, normed, x, adapter_slots);
+  }
+}
+
+void PlainDecoder::compute_mlp(int32_t index, const Tensor& normed, const Tensor& x,
+                               std::span<const int32_t> adapter_slots) {
+  using Epilogue = LinearArgs::Epilogue;
+  const LayerWeights& layer = weights_.layers[static_cast<size_t>(index)];
+  const MlpBanks& banks = banks_.layer(index, !adapter_slots.empty()).mlp;
+  const Tensor inner = rows(kInner, x.rows);
   backend_.linear({.x = normed,
                    .weight = layer.gate_up.get(),
                    .bias = floats(layer.gate_up_bias),
@@ -240,6 +275,36 @@ void PlainDecoder::finish_layer(int32_t index, const Tensor& attended, const Ten
                    .out = x,
                    .lora = banks.down.get(),
                    .lora_slots = adapter_slots});
+}
+
+void PlainDecoder::compute_experts(int32_t index, const Tensor& normed, const Tensor& x,
+                                   std::span<const int32_t> adapter_slots) {
+  const Tensor scores = rows(kScores, x.rows);
+  backend_.linear({.x = normed, .weight = weights_.layers[static_cast<size_t>(index)].router.get(), .out = scores});
+  experts_backend_->experts({.x = normed,
+                             .scores = scores,
+                             .experts = experts_[static_cast<size_t>(index)],
+                             .top_k = spec_.experts.top_k,
+                             .normalise = spec_.experts.normalise,
+                             .lora_slots = adapter_slots,
+                             .out = x});
+}
+
+/// What steps hand to the device.
+void PlainDecoder::list_experts() {
+  experts_.resize(weights_.layers.size());
+  for (int32_t i = 0; i < spec_.num_layers; ++i) {
+    const std::vector<ExpertWeights>& weights = weights_.layers[static_cast<size_t>(i)].experts;
+    for (size_t e = 0; e < weights.size(); ++e) {
+      Expert expert{.gate_up = weights[e].gate_up.get(), .down = weights[e].down.get()};
+      if (banks_.bytes() > 0) {
+        const MlpBanks& banks = banks_.layer(i, true).experts[e];
+        expert.gate_up_lora = banks.gate_up.get();
+        expert.down_lora = banks.down.get();
+      }
+      experts_[static_cast<size_t>(i)].push_back(expert);
+    }
+  }
 }
 
 /// Nobody reads the last layer's output but the head, so from its attention on only the rows that need

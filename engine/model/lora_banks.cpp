@@ -23,19 +23,30 @@ Status LoraBanks::add(const Args& args, std::unique_ptr<LoraBank>& out, int64_t 
   return {};
 }
 
+Status LoraBanks::add_mlp(const Args& args, MlpBanks& out, int64_t inner) {
+  SERAPH_RETURN_IF_ERROR(add(args, out.gate_up, args.spec->hidden, {inner, inner}));
+  return add(args, out.down, inner, {args.spec->hidden});
+}
+
 Result<LoraBanks> LoraBanks::make(const Args& args) {
   LoraBanks banks;
   if (args.num_slots == 0) return banks;
   const DecoderSpec& spec = *args.spec;
-  const int64_t inner = spec.intermediate;
   const int64_t q_rows = int64_t{spec.num_heads} * spec.head_dim;
   const int64_t kv_rows = int64_t{spec.num_kv_heads} * spec.head_dim;
   banks.layers_.resize(static_cast<size_t>(spec.num_layers));
-  for (LayerBanks& layer : banks.layers_) {
+  for (int32_t i = 0; i < spec.num_layers; ++i) {
+    LayerBanks& layer = banks.layers_[static_cast<size_t>(i)];
     SERAPH_RETURN_IF_ERROR(banks.add(args, layer.qkv, spec.hidden, {q_rows, kv_rows, kv_rows}));
     SERAPH_RETURN_IF_ERROR(banks.add(args, layer.attention_output, q_rows, {spec.hidden}));
-    SERAPH_RETURN_IF_ERROR(banks.add(args, layer.gate_up, spec.hidden, {inner, inner}));
-    SERAPH_RETURN_IF_ERROR(banks.add(args, layer.down, inner, {spec.hidden}));
+    if (!spec.has_experts(i)) {
+      SERAPH_RETURN_IF_ERROR(banks.add_mlp(args, layer.mlp, spec.intermediate));
+      continue;
+    }
+    layer.experts.resize(static_cast<size_t>(spec.experts.count));
+    for (MlpBanks& expert : layer.experts) {
+      SERAPH_RETURN_IF_ERROR(banks.add_mlp(args, expert, spec.experts.intermediate));
+    }
   }
   return banks;
 }
@@ -46,8 +57,12 @@ void LoraBanks::write(Backend& backend, int32_t slot, const AdapterWeights& weig
     const LayerAdapter& adapter = weights.layers[i];
     backend.write_lora(*layers_[i].qkv, slot, adapter.qkv);
     backend.write_lora(*layers_[i].attention_output, slot, adapter.attention_output);
-    backend.write_lora(*layers_[i].gate_up, slot, adapter.gate_up);
-    backend.write_lora(*layers_[i].down, slot, adapter.down);
+    const auto write_mlp = [&](const MlpBanks& banks, const MlpAdapter& mlp) {
+      backend.write_lora(*banks.gate_up, slot, mlp.gate_up);
+      backend.write_lora(*banks.down, slot, mlp.down);
+    };
+    if (layers_[i].experts.empty()) write_mlp(layers_[i].mlp, adapter.mlp);
+    for (size_t e = 0; e < layers_[i].experts.size(); ++e) write_mlp(layers_[i].experts[e], adapter.experts[e]);
   }
 }
 

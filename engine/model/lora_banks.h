@@ -12,8 +12,14 @@
 
 namespace seraph {
 
+/// Null: without adapters.
+struct MlpBanks {
+  std::unique_ptr<LoraBank> gate_up, down;
+};
 struct LayerBanks {
-  std::unique_ptr<LoraBank> qkv, attention_output, gate_up, down;  // null: without adapters
+  std::unique_ptr<LoraBank> qkv, attention_output;
+  MlpBanks mlp;                   // of a layer without experts
+  std::vector<MlpBanks> experts;  // [experts.count] of a layer with them
 };
 
 class LoraBanks {
@@ -37,6 +43,7 @@ class LoraBanks {
   int64_t bytes() const { return bytes_; }
 
  private:
+  Status add_mlp(const Args& args, MlpBanks& out, int64_t inner);
   Status add(const Args& args, std::unique_ptr<LoraBank>& out, int64_t cols, std::initializer_list<int64_t> part_rows);
 
   std::vector<LayerBanks> layers_;

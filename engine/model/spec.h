@@ -44,6 +44,20 @@ struct TensorNames {
   std::string gate = "mlp.gate_proj";                 // [intermediate, hidden]
   std::string up = "mlp.up_proj";                     // [intermediate, hidden]
   std::string down = "mlp.down_proj";                 // [hidden, intermediate]
+  std::string router = "mlp.gate";                    // [experts.count, hidden]
+  std::string expert = "mlp.experts.{}.";             // takes the expert's index; the names below it follow
+  std::string expert_gate = "gate_proj";              // [experts.intermediate, hidden]
+  std::string expert_up = "up_proj";                  // [experts.intermediate, hidden]
+  std::string expert_down = "down_proj";              // [hidden, experts.intermediate]
+};
+
+/// A mixture of experts in place of the MLP of some layers.
+struct ExpertsSpec {
+  int32_t count = 0;  // 0: none anywhere
+  int32_t top_k = 0;
+  int32_t intermediate = 0;
+  bool normalise = false;         // weights of a row's experts add up to 1
+  std::vector<bool> layers = {};  // [num_layers] which have it
 };
 
 struct DecoderSpec {
@@ -62,11 +76,17 @@ struct DecoderSpec {
   bool output_bias = false;  // of o_proj
   bool mlp_bias = false;
   bool tied_head = false;
+  ExpertsSpec experts;
   RopeSpec rope;
   std::vector<int32_t> window;        // [num_layers] 0: full attention, else the sliding window
   DType stored_dtype = DType::kBf16;  // config.json's torch_dtype / dtype: what --dtype auto means
   TensorNames names;
 
+  bool has_experts(int32_t layer) const { return experts.count > 0 && experts.layers[static_cast<size_t>(layer)]; }
+  /// Width of all that one layer holds of an MLP.
+  int64_t mlp_width(int32_t layer) const {
+    return has_experts(layer) ? int64_t{experts.count} * experts.intermediate : int64_t{intermediate};
+  }
   /// True when the keys of a prompt of this length differ from those of the same tokens in a prompt of
   /// another length (dynamic NTK past the trained context). Such prompts may share KV blocks only with
   /// prompts of exactly their length. Keys of generated tokens depend on their position alone.

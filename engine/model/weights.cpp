@@ -35,6 +35,8 @@ class Loader {
   Status check_fits() const;
   Status check_head() const;
   Status load_layer(int32_t index, LayerWeights& out);
+  Status load_mlp(const std::string& at, LayerWeights& out);
+  Status load_experts(const std::string& at, LayerWeights& out);
   Status matrix(std::unique_ptr<Weight>& out, std::initializer_list<Part> parts, int64_t cols,
                 Fuse fuse = Fuse::kStack);
   void random_matrix(std::unique_ptr<Weight>& out, int64_t rows, int64_t cols, Fuse fuse);
@@ -90,7 +92,7 @@ void Loader::random_matrix(std::unique_ptr<Weight>& out, int64_t rows, int64_t c
     out = args_.backend->pack_random(rows, cols, args_.compute, scale, seed);
     return;
   }
-  if (random_gate_up_.empty()) {
+  if (random_gate_up_.size() != static_cast<size_t>(rows * cols)) {
     std::mt19937_64 random(args_.seed);
     random_gate_up_.resize(static_cast<size_t>(rows * cols));
     for (uint16_t& value : random_gate_up_) {
@@ -129,7 +131,6 @@ Status Loader::bias(Buffer& out, bool present, std::initializer_list<Part> parts
 Status Loader::load_layer(int32_t index, LayerWeights& out) {
   const std::string at = fmt::format(fmt::runtime(names_.layer), index);
   const int64_t hidden = spec_.hidden;
-  const int64_t inner = spec_.intermediate;
   const int64_t q_rows = int64_t{spec_.num_heads} * spec_.head_dim;
   const int64_t kv_rows = int64_t{spec_.num_kv_heads} * spec_.head_dim;
   const auto weight = [&](const std::string& name) { return at + name + ".weight"; };
@@ -147,6 +148,14 @@ Status Loader::load_layer(int32_t index, LayerWeights& out) {
   SERAPH_RETURN_IF_ERROR(matrix(out.attention_output, {{weight(names_.attention_output), hidden}}, q_rows));
   SERAPH_RETURN_IF_ERROR(bias(out.output_bias, spec_.output_bias, {{offset(names_.attention_output), hidden}}));
   SERAPH_RETURN_IF_ERROR(norm(out.mlp_norm, at + names_.mlp_norm, hidden));
+  return spec_.has_experts(index) ? load_experts(at, out) : load_mlp(at, out);
+}
+
+Status Loader::load_mlp(const std::string& at, LayerWeights& out) {
+  const int64_t hidden = spec_.hidden;
+  const int64_t inner = spec_.intermediate;
+  const auto weight = [&](const std::string& name) { return at + name + ".weight"; };
+  const auto offset = [&](const std::string& name) { return at + name + ".bias"; };
   SERAPH_RETURN_IF_ERROR(
       matrix(out.gate_up, {{weight(names_.gate), inner}, {weight(names_.up), inner}}, hidden, Fuse::kGateUp));
   SERAPH_RETURN_IF_ERROR(bias(out.gate_up_bias, spec_.mlp_bias,
@@ -155,14 +164,33 @@ Status Loader::load_layer(int32_t index, LayerWeights& out) {
   return bias(out.down_bias, spec_.mlp_bias, {{offset(names_.down), hidden}});
 }
 
+Status Loader::load_experts(const std::string& at, LayerWeights& out) {
+  const int64_t hidden = spec_.hidden;
+  const int64_t inner = spec_.experts.intermediate;
+  SERAPH_RETURN_IF_ERROR(matrix(out.router, {{at + names_.router + ".weight", spec_.experts.count}}, hidden));
+  out.experts.resize(static_cast<size_t>(spec_.experts.count));
+  for (int32_t e = 0; e < spec_.experts.count; ++e) {
+    ExpertWeights& expert = out.experts[static_cast<size_t>(e)];
+    const std::string name = at + fmt::format(fmt::runtime(names_.expert), e);
+    SERAPH_RETURN_IF_ERROR(matrix(
+        expert.gate_up, {{name + names_.expert_gate + ".weight", inner}, {name + names_.expert_up + ".weight", inner}},
+        hidden, Fuse::kGateUp));
+    SERAPH_RETURN_IF_ERROR(matrix(expert.down, {{name + names_.expert_down + ".weight", hidden}}, inner));
+  }
+  return {};
+}
+
 /// A first estimate from shapes alone, so that a model that cannot fit is refused before minutes of loading
 /// and before the operating system starts to kill.
 Status Loader::check_fits() const {
   const double heads = 2.0 * spec_.num_heads + 2.0 * spec_.num_kv_heads;
-  const double layer = heads * spec_.head_dim * spec_.hidden + 3.0 * spec_.hidden * spec_.intermediate;
+  double layers = heads * spec_.head_dim * spec_.hidden * spec_.num_layers;
+  for (int32_t i = 0; i < spec_.num_layers; ++i) {
+    layers += 3.0 * spec_.hidden * static_cast<double>(spec_.mlp_width(i));
+  }
   const double tables = (spec_.tied_head ? 1.0 : 2.0) * spec_.vocab_size * spec_.hidden;
   // At least two bytes a weight: float32 may keep what the file has in 16 bits.
-  const double bytes = 2.0 * (layer * spec_.num_layers + tables);
+  const double bytes = 2.0 * (layers + tables);
   const auto free = static_cast<double>(args_.backend->memory_free_bytes());
   if (bytes <= free) return {};
   return Error{

@@ -12,6 +12,12 @@
 namespace seraph {
 
 /// q, k and v are one matrix, and so are gate and up. Vectors are f32; empty where the spec has none.
+/// The MLP of one expert.
+struct ExpertWeights {
+  std::unique_ptr<Weight> gate_up;  // [2 experts.intermediate, hidden], interleaved for kSiluMul
+  std::unique_ptr<Weight> down;     // [hidden, experts.intermediate]
+};
+
 struct LayerWeights {
   Buffer input_norm;            // [hidden]
   std::unique_ptr<Weight> qkv;  // [(num_heads + 2 num_kv_heads) * head_dim, hidden]
@@ -24,6 +30,9 @@ struct LayerWeights {
   Buffer gate_up_bias;              // ordered like gate_up's outputs
   std::unique_ptr<Weight> down;     // [hidden, intermediate]
   Buffer down_bias;
+  // In place of gate_up and down, where the spec has experts:
+  std::unique_ptr<Weight> router;      // [experts.count, hidden]
+  std::vector<ExpertWeights> experts;  // [experts.count]
 };
 
 struct DecoderWeights {

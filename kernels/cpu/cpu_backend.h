@@ -8,14 +8,16 @@
 
 #include "kernels/backend.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/routing.h"
 #include "kernels/cpu/sampler.h"
 #include "kernels/cpu/thread_pool.h"
+#include "kernels/experts.h"
 
 namespace seraph::cpu {
 
 class PackedWeight;
 
-class CpuBackend final : public Backend {
+class CpuBackend final : public Backend, public ExpertsBackend {
  public:
   CpuBackend(const CpuBackendOptions& options, const Kernels& kernels);
 
@@ -42,6 +44,7 @@ class CpuBackend final : public Backend {
   void attention(const AttentionArgs& args) override;
   void gather_rows(const Tensor& x, std::span<const int32_t> rows, const Tensor& out) override;
   void sample(const SampleArgs& args) override;
+  void experts(const ExpertsArgs& args) override;
   void copy_kv_blocks(KvCache& cache, std::span<const int32_t> from, std::span<const int32_t> to) override;
   Buffer allocate_host(int64_t bytes) override;
   void swap_kv_blocks(const SwapKvArgs& args) override;
@@ -53,6 +56,8 @@ class CpuBackend final : public Backend {
   void add_tasks(const AttentionArgs& args, size_t sequence);
   /// Computes the deltas of the rows of a linear with `n` outputs that have an adapter, for job.deltas.
   void compute_deltas(const LinearArgs& args, int64_t n);
+  /// One expert for the rows that chose it.
+  void compute_expert(const ExpertsArgs& args, const Expert& expert, const Routing::Assigned& assigned);
   void fill(PackedWeight& weight, const HostMatrix& part, int64_t row_begin);
   /// range(begin, end) over [0, count) in pieces of whole `unit`s. `cost` is the whole work in bytes touched
   /// or multiply-adds / 16, about a nanosecond for 16: little work stays on the calling thread.
@@ -69,6 +74,10 @@ class CpuBackend final : public Backend {
   std::vector<const float*> deltas_;
   std::vector<float> lora_inner_;
   std::vector<float> lora_deltas_;
+  // Of a mixture of experts: who chose whom, and the rows of one expert.
+  Routing routing_;
+  std::vector<int32_t> expert_slots_;
+  Buffer expert_x_, expert_inner_, expert_out_;
   std::vector<uint64_t> paths_;  // of the rows of a step that branch, see AttentionTask::paths
 };
 

@@ -43,7 +43,7 @@ void drop_trunk_prefix(const Checkpoint& checkpoint, TensorNames& names) {
 
 std::span<const Family> all_families() {
   static const std::array kFamilies = {make_llama_family(), make_mistral_family(), make_qwen2_family(),
-                                       make_qwen3_family()};
+                                       make_qwen3_family(), make_qwen3_moe_family()};
   return kFamilies;
 }
 

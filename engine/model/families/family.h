@@ -21,6 +21,7 @@ Family make_llama_family();
 Family make_mistral_family();
 Family make_qwen2_family();
 Family make_qwen3_family();
+Family make_qwen3_moe_family();
 
 /// Every family, in the order in which messages list them.
 std::span<const Family> all_families();
@@ -35,6 +36,9 @@ struct BlockDefaults {
 /// The keys that all families with Llama's block share: sizes, norm, activation, rope, tied head. No
 /// window, no biases.
 DecoderSpec read_llama_block(ConfigReader& config, std::string_view family, const BlockDefaults& defaults);
+
+/// What Qwen3 and its mixtures share: all but the MLPs.
+DecoderSpec read_qwen3_attention(ConfigReader& config, std::string_view family);
 
 /// The windows of Qwen2 and Qwen3: off unless use_sliding_window; then layer_types decides, or else the
 /// layers from max_window_layers on have it.

@@ -3,16 +3,19 @@
 #include "engine/model/families/family.h"
 
 namespace seraph {
-namespace {
 
-DecoderSpec read_qwen3(ConfigReader& config) {
-  DecoderSpec spec = read_llama_block(config, "qwen3", {.num_kv_heads = 32, .head_dim = 128, .max_positions = 32768});
+DecoderSpec read_qwen3_attention(ConfigReader& config, std::string_view family) {
+  DecoderSpec spec = read_llama_block(config, family, {.num_kv_heads = 32, .head_dim = 128, .max_positions = 32768});
   spec.qk_norm = true;
   spec.qkv_bias = config.boolean("attention_bias", false);
   spec.output_bias = spec.qkv_bias;
   read_qwen_windows(config, spec);
   return spec;
 }
+
+namespace {
+
+DecoderSpec read_qwen3(ConfigReader& config) { return read_qwen3_attention(config, "qwen3"); }
 
 }  // namespace
 

@@ -22,7 +22,7 @@ struct Case {
 class EngineAdapters : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    dir_ = fs::temp_directory_path() / ("seraph_engine_adapters_" + std::string(GetParam().dtype));
+    dir_ = fs::temp_directory_path() / ("seraph_engine_adapters_" + std::string(GetParam().model) + GetParam().dtype);
     fs::remove_all(dir_);
   }
   void TearDown() override { fs::remove_all(dir_); }
@@ -42,12 +42,23 @@ class EngineAdapters : public testing::TestWithParam<Case> {
     return out;
   }
 
+  static bool has_experts(const Json& config) { return config.find("num_experts") != nullptr; }
+  /// The MLP of a layer, or every second expert's.
+  static std::vector<std::string> mlps_of(const Json& config, const std::string& layer) {
+    std::vector<std::string> out;
+    if (!has_experts(config)) return {layer + ".mlp"};
+    for (int64_t e = 0; e < config.find("num_experts")->as_int(); e += 2) {
+      out.push_back(layer + ".mlp.experts." + std::to_string(e));
+    }
+    return out;
+  }
+
   /// An adapter of some modules of every layer, different for every seed.
   std::string write_adapter(const std::string& name, uint32_t seed) const {
     const Json config = Json::parse_file(model_dir() + "/config.json").value();
     const auto number = [&config](const char* key) { return config.find(key)->as_int(); };
     const int64_t hidden = number("hidden_size");
-    const int64_t inner = number("intermediate_size");
+    const int64_t inner = number(has_experts(config) ? "moe_intermediate_size" : "intermediate_size");
     const int64_t heads = number("num_attention_heads");
     const Json* own_dim = config.find("head_dim");
     const int64_t head_dim = own_dim != nullptr && own_dim->is_int() ? own_dim->as_int() : hidden / heads;
@@ -60,8 +71,12 @@ class EngineAdapters : public testing::TestWithParam<Case> {
       if (seed % 3 != 0) add_lora(tensors, at + ".self_attn.q_proj", rank, hidden, heads * head_dim, own);
       add_lora(tensors, at + ".self_attn.v_proj", rank, hidden, kv_rows, own + 1);
       if (seed % 2 == 0) add_lora(tensors, at + ".self_attn.o_proj", rank, heads * head_dim, hidden, own + 2);
-      if (seed % 2 == 1) add_lora(tensors, at + ".mlp.up_proj", rank, hidden, inner, own + 3);
-      if (seed % 3 == 0) add_lora(tensors, at + ".mlp.down_proj", rank, inner, hidden, own + 4);
+      const std::vector<std::string> mlps = mlps_of(config, at);
+      for (size_t e = 0; e < mlps.size(); ++e) {
+        const uint32_t of_mlp = own + 3 + 1000 * static_cast<uint32_t>(e);
+        if (seed % 2 == 1) add_lora(tensors, mlps[e] + ".up_proj", rank, hidden, inner, of_mlp);
+        if (seed % 3 == 0) add_lora(tensors, mlps[e] + ".down_proj", rank, inner, hidden, of_mlp + 1);
+      }
     }
     write_peft_folder(dir_ / name, R"({"peft_type": "LORA", "lora_alpha": 2, "r": )" + std::to_string(rank) + '}',
                       tensors);
@@ -233,7 +248,7 @@ TEST_P(EngineAdapters, RefusedFoldersSayWhy) {
 
 INSTANTIATE_TEST_SUITE_P(Models, EngineAdapters,
                          testing::Values(Case{"qwen3", "float32"}, Case{"qwen2-window", "bfloat16"},
-                                         Case{"qwen3", "float16"}));
+                                         Case{"qwen3", "float16"}, Case{"qwen3-moe", "bfloat16"}));
 
 }  // namespace
 }  // namespace seraph

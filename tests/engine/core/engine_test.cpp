@@ -124,7 +124,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(ExactnessCase{"qwen3", "auto", "auto"}, ExactnessCase{"qwen3", "float32", "auto"},
                     ExactnessCase{"qwen2-window", "float16", "auto"}, ExactnessCase{"llama-dynamic", "auto", "auto"},
                     ExactnessCase{"mistral-head-dim", "auto", "auto"}, ExactnessCase{"qwen3", "auto", "fp8"},
-                    ExactnessCase{"qwen2-window", "float16", "fp8_e4m3"}));
+                    ExactnessCase{"qwen2-window", "float16", "fp8_e4m3"},
+                    ExactnessCase{"qwen3-moe", "float32", "auto"}));
 
 // The demo's own greedy answer, given to an engine with keys and values in e4m3: it would say nearly every word of it.
 TEST(Engine, KeysAndValuesInE4m3KeepTheAnswerOfTheDemo) {

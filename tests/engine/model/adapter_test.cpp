@@ -41,14 +41,14 @@ TEST(AdapterFit, ModulesGoToTheirPartOfTheFusedLinears) {
   EXPECT_EQ(first.qkv[0].a.data, nullptr);
   EXPECT_EQ(first.qkv[2].b.rows, 16);
   EXPECT_FLOAT_EQ(first.qkv[2].scale, 2.0F);
-  EXPECT_TRUE(first.down.empty());
+  EXPECT_TRUE(first.mlp.down.empty());
   const LayerAdapter& second = (*adapter)->layers[1];
   EXPECT_TRUE(second.qkv.empty());
   ASSERT_EQ(second.attention_output.size(), 1U);
-  ASSERT_EQ(second.gate_up.size(), 2U);
-  EXPECT_EQ(second.gate_up[0].a.data, nullptr);
-  EXPECT_NE(second.gate_up[1].a.data, nullptr);
-  EXPECT_EQ(second.down.size(), 1U);
+  ASSERT_EQ(second.mlp.gate_up.size(), 2U);
+  EXPECT_EQ(second.mlp.gate_up[0].a.data, nullptr);
+  EXPECT_NE(second.mlp.gate_up[1].a.data, nullptr);
+  EXPECT_EQ(second.mlp.down.size(), 1U);
 }
 
 void expect_refused(const std::string& module, int64_t inputs, int64_t outputs, const std::string& word) {

@@ -36,7 +36,7 @@ TEST_F(LoraBanksTest, EveryLinearOfEveryLayerHasSlots) {
   for (int32_t i = 0; i < 2; ++i) {
     const LayerBanks& layer = banks.layer(i, true);
     for (const LoraBank* bank :
-         {layer.qkv.get(), layer.attention_output.get(), layer.gate_up.get(), layer.down.get()}) {
+         {layer.qkv.get(), layer.attention_output.get(), layer.mlp.gate_up.get(), layer.mlp.down.get()}) {
       ASSERT_NE(bank, nullptr);
       EXPECT_EQ(bank->num_slots(), 3);
       EXPECT_EQ(bank->rank_max(), 4);
@@ -50,7 +50,7 @@ TEST_F(LoraBanksTest, StepsWithoutAdaptersSeeNone) {
   const LoraBanks banks = make(3);
   EXPECT_EQ(banks.layer(1, false).qkv, nullptr);
   const LoraBanks none = make(0);
-  EXPECT_EQ(none.layer(0, false).down, nullptr);
+  EXPECT_EQ(none.layer(0, false).mlp.down, nullptr);
   EXPECT_EQ(none.bytes(), 0);
 }
 
