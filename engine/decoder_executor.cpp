@@ -30,6 +30,7 @@ DecoderExecutor::DecoderExecutor(Args args)
       builder_(args.rows_max, args.num_seqs_max, args.logit_rows_max, cache_.shape.block_tokens),
       states_(static_cast<size_t>(args.num_seqs_max)),
       constraints_(static_cast<size_t>(args.num_seqs_max)),
+      thinking_(static_cast<size_t>(args.num_seqs_max)),
       draw_rows_(static_cast<size_t>(args.num_seqs_max)) {
   SERAPH_CHECK(backend_.steps_in_flight_max() <= kStepsMax, "there is memory for every step in flight");
   for (Step& step : steps_) {
@@ -82,6 +83,7 @@ void DecoderExecutor::build_sample_rows(const StepPlan& plan, Step& step) {
                                    .generated_tokens = drawn_position - sequence.prompt_tokens,
                                    .vocab_size = sample_model_.vocab_size});
     if (request.constraint != nullptr) constrain(sequence, row);
+    if (request.thinking_budget != nullptr) limit_thinking(sequence, row);
     step.rows.push_back(row);
   }
   step.num_asked = logit_row;
@@ -102,6 +104,15 @@ void DecoderExecutor::constrain(const Sequence& sequence, SampleRow& row) {
   bool must_end = false;
   row.allowed = state.allowed(must_end);
   if (must_end) row.banned = {};  // by min_tokens
+}
+
+void DecoderExecutor::limit_thinking(const Sequence& sequence, SampleRow& row) {
+  ThinkingBudgetState& state = thinking_[static_cast<size_t>(sequence.slot)];
+  state.follow(*sequence.request, sequence.tokens, sample_model_.vocab_size);
+  const uint32_t* forced = state.allowed();
+  if (forced == nullptr) return;
+  row.allowed = forced;
+  row.banned = {};  // by min_tokens or a bad word: nothing else is left
 }
 
 void DecoderExecutor::launch(const StepPlan& plan) {

@@ -15,6 +15,7 @@
 #include "engine/sample/constraint_state.h"
 #include "engine/sample/logprobs.h"
 #include "engine/sample/sample_rows.h"
+#include "engine/sample/thinking_budget.h"
 #include "engine/step_executor.h"
 #include "kernels/backend.h"
 
@@ -64,6 +65,8 @@ class DecoderExecutor final : public StepExecutor {
 
   Shape shape_of(const StepPlan& plan) const;
   void build_sample_rows(const StepPlan& plan, Step& step);
+  /// Leaves the closing token alone when the budget for thinking is used up.
+  void limit_thinking(const Sequence& sequence, SampleRow& row);
   /// Sets the ids that the row's constraint leaves.
   void constrain(const Sequence& sequence, SampleRow& row);
   void remember_draws(const StepPlan& plan);
@@ -79,9 +82,10 @@ class DecoderExecutor final : public StepExecutor {
   const int32_t blocks_max_;  // of a sequence
   const bool records_;
   BatchBuilder builder_;
-  std::vector<SampleState> states_;           // by sequence slot
-  std::vector<ConstraintState> constraints_;  // by sequence slot
-  std::vector<int32_t> draw_rows_;            // by sequence slot: the row of the latest step that drew for it
+  std::vector<SampleState> states_;            // by sequence slot
+  std::vector<ConstraintState> constraints_;   // by sequence slot
+  std::vector<ThinkingBudgetState> thinking_;  // by sequence slot
+  std::vector<int32_t> draw_rows_;             // by sequence slot: the row of the latest step that drew for it
   std::map<Shape, std::unique_ptr<DeviceGraph>> recordings_;
   std::array<Step, kStepsMax> steps_;
   int32_t oldest_ = 0;

@@ -108,6 +108,7 @@ class Engine::Impl {
   EngineStats stats() const {
     EngineStats stats = stats_.load();
     stats.sleep_level = control_.sleep_level.load(std::memory_order_relaxed);
+    stats.paused = control_.paused.load(std::memory_order_relaxed);
     return stats;
   }
 
@@ -121,6 +122,12 @@ class Engine::Impl {
     sleep(0);
   }
 
+  void pause(bool paused) {
+    if (!paused) stats_.last_sign_us.store(now_us(), std::memory_order_relaxed);
+    control_.paused.store(paused, std::memory_order_release);
+    doorbell_.ring();
+  }
+
   void reset_prefix_cache() {
     control_.prefix_resets.fetch_add(1, std::memory_order_release);
     doorbell_.ring();
@@ -130,6 +137,7 @@ class Engine::Impl {
     if (stats_.failed.load(std::memory_order_acquire)) return false;
     if (stats_.num_open.load(std::memory_order_relaxed) == 0) return true;
     if (control_.sleep_level.load(std::memory_order_relaxed) > 0) return true;
+    if (control_.paused.load(std::memory_order_relaxed)) return true;
     return now - stats_.last_sign_us.load(std::memory_order_relaxed) < kStepStallUs;
   }
 
@@ -198,6 +206,7 @@ Result<std::shared_ptr<const Adapter>> Engine::load_adapter(const std::string& d
 const EngineInfo& Engine::info() const { return impl_->info(); }
 EngineStats Engine::stats() const { return impl_->stats(); }
 void Engine::sleep(int32_t level) { impl_->sleep(level); }
+void Engine::pause(bool paused) { impl_->pause(paused); }
 void Engine::wake_up() { impl_->wake_up(); }
 void Engine::reset_prefix_cache() { impl_->reset_prefix_cache(); }
 bool Engine::healthy(MonotonicUs now) const { return impl_->healthy(now); }

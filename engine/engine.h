@@ -95,6 +95,7 @@ struct EngineStats {
   int64_t host_us = 0;           // time of steps outside kernels, summed
   MonotonicUs last_step_us = 0;  // when the last step completed
   int32_t sleep_level = 0;       // 0: awake
+  bool paused = false;           // no steps until it is resumed
   bool failed = false;           // a sticky device error: the process must end
 };
 
@@ -126,6 +127,9 @@ class Engine {
   /// level (1 or more), which only stats() repeats. Any thread.
   void sleep(int32_t level);
   void wake_up();
+  /// While paused no step begins: requests wait where they are, with their blocks, and new ones behind them. Any
+  /// thread.
+  void pause(bool paused);
   /// Later requests find nothing of earlier ones in the prefix cache. Any thread.
   void reset_prefix_cache();
 

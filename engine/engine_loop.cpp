@@ -40,7 +40,10 @@ bool EngineLoop::run_round() {
   if (!device_error_.empty()) {
     worked |= scheduler_.num_open() > 0;
     fail_open_requests();
-  } else if (!asleep_ && !wants_sleep()) {
+  } else if (paused() && scheduler_.num_steps_in_flight() > 0) {
+    collect();
+    worked = true;
+  } else if (!asleep_ && !wants_sleep() && !paused()) {
     worked |= step(begin);
   }
   wake_reader();

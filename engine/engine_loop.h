@@ -21,6 +21,7 @@ namespace seraph {
 /// What other threads ask of the loop; ring its doorbell after a change.
 struct EngineControl {
   std::atomic<int32_t> sleep_level{0};     // > 0: asleep
+  std::atomic<bool> paused{false};         // no new step begins; what runs keeps its memory
   std::atomic<uint64_t> prefix_resets{0};  // counts wishes
 };
 
@@ -46,6 +47,7 @@ class EngineLoop {
 
  private:
   bool wants_sleep() const;
+  bool paused() const { return control_ != nullptr && control_->paused.load(std::memory_order_acquire); }
   bool obey_control();
   void fall_asleep();
   bool take_submissions();

@@ -43,6 +43,15 @@ struct SamplingParams {
 
   int32_t num_logprobs = -1;         // -1: none; k >= 0: the chosen token and the k best
   int32_t num_prompt_logprobs = -1;  // likewise for every prompt position after the first
+  std::vector<TokenId> logprob_ids =
+      {};  // not empty: instead of the best, these ids in this order; num_logprobs = size
+};
+
+/// How long a sequence may think: after so many tokens the closing ones are forced.
+struct ThinkingBudget {
+  int32_t tokens_max = 0;
+  std::vector<TokenId> open = {};   // ids that open the thinking, in the prompt or the output
+  std::vector<TokenId> close = {};  // ids that end it; not empty
 };
 
 /// How a request to a pooling model makes one vector of its prompt's hidden states.
@@ -92,7 +101,8 @@ struct Request {
   std::array<uint8_t, 16> cache_salt = {};            // separates prefix-cache tenants; all zero: the common one
   std::shared_ptr<const Constraint> constraint = {};  // what the text must match; null: anything
   std::shared_ptr<const Adapter> adapter = {};        // null: the model as it is
-  MonotonicUs arrived_us = 0;                         // when the HTTP request was complete
+  std::shared_ptr<const ThinkingBudget> thinking_budget = {};  // null: none
+  MonotonicUs arrived_us = 0;                                  // when the HTTP request was complete
 };
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kCancelled, kError };
@@ -102,7 +112,8 @@ struct TokenLogprob {
   float logprob = 0.0F;
   int32_t rank = 0;  // number of ids whose logprob is >= this one's; the best has 1
 };
-/// One position: the chosen (or given) token first, then the k best in falling order, not repeated.
+/// One position: the chosen (or given) token first, then the k best in falling order, not repeated, or the ids that
+/// were asked for.
 using PositionLogprobs = std::vector<TokenLogprob>;
 
 /// One generated token of one request, or its end, or both. A pooling request has one event, with kStop. The last event

@@ -270,6 +270,7 @@ struct SampleRow {
   std::span<const std::pair<int32_t, float>> bias;  // distinct ids, clamped to [-100, 100]; does not revive a masked id
   std::span<const int32_t> banned;                  // set to -inf
   const uint32_t* allowed = nullptr;                // bit set [ceil(V/32)] or null: all
+  std::span<const int32_t> logprob_ids = {};  // [num_logprobs] or empty: reported in this order instead of the best
 };
 
 struct SampledLogprob {
@@ -280,7 +281,8 @@ struct SampledLogprob {
 
 struct SampleResult {
   int32_t token = -1;                  // stays -1 when the masks leave nothing
-  std::span<SampledLogprob> logprobs;  // caller's memory: [1 + num_logprobs]; chosen, then the best, not repeated
+  std::span<SampledLogprob> logprobs;  // caller's memory: [1 + num_logprobs]; chosen, then the best, not repeated, or
+                                       // all of logprob_ids
   int32_t num_logprobs = 0;            // filled by sample()
 };
 

@@ -69,6 +69,7 @@ struct Choice {
   const char* finish_reason = "stop";
   std::string stop_reason = "null";  // JSON
   std::unique_ptr<std::vector<PositionLogprobs>> prompt_logprobs;
+  PositionLogprobs label_logprobs;  // /generative_scoring: of the one token
 };
 
 /// Either begin_stream(), any number of append_delta() and one of end_stream() and fail_stream(), or body().

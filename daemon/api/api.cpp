@@ -4,6 +4,7 @@
 
 #include <random>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "daemon/api/adapter_routes.h"
@@ -11,6 +12,7 @@
 #include "daemon/api/anthropic.h"
 #include "daemon/api/body.h"
 #include "daemon/api/detached_exchange.h"
+#include "daemon/api/endpoints.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/fields.h"
 #include "daemon/api/generation.h"
@@ -22,9 +24,12 @@
 #include "daemon/api/pooling.h"
 #include "daemon/api/pooling_task.h"
 #include "daemon/api/prepare.h"
+#include "daemon/api/refusals.h"
+#include "daemon/api/render.h"
 #include "daemon/api/response_store.h"
 #include "daemon/api/responses.h"
 #include "daemon/api/search_task.h"
+#include "daemon/api/token_generation.h"
 #include "daemon/api/tokenize.h"
 
 namespace seraph {
@@ -38,50 +43,6 @@ void refuse(Exchange& exchange, const ApiError& error, Endpoint endpoint) {
   if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
   exchange.respond(error.status, kJsonType, error_body(endpoint, error), std::move(extra));
 }
-
-ApiError sleeping_error() {
-  return ApiError{.status = 503,
-                  .type = "ServiceUnavailableError",
-                  .message = "the server was put to sleep; it answers again after POST /wake_up",
-                  .retry_after_s = 30};
-}
-
-using Prepare = std::optional<ApiError> (*)(std::string_view, const PrepareContext&, PreparedGeneration&);
-
-Prepare prepare_of(Endpoint endpoint) {
-  switch (endpoint) {
-    case kCompletions:
-      return prepare_completion;
-    case kResponses:
-      return prepare_responses;
-    case kMessages:
-      return prepare_anthropic;
-    case kInvocations:
-      return prepare_invocation;
-    default:
-      return prepare_chat;
-  }
-}
-
-const char* id_prefix(Endpoint endpoint) {
-  switch (endpoint) {
-    case kCompletions:
-      return "cmpl-";
-    case kEmbeddings:
-      return "embd-";
-    case kPooling:
-      return "pooling-";
-    case kClassify:
-      return "classify-";
-    case kScore:
-    case kRerank:
-      return "score-";
-    default:
-      return "chatcmpl-";
-  }
-}
-
-constexpr const char* kAudioRoutes[] = {"/v1/audio/transcriptions", "/v1/audio/translations", "/v1/audio/speech"};
 
 /// One HTTP request from its first byte to its last: shared with the exchange's callbacks.
 struct Ticket {
@@ -110,7 +71,9 @@ class ApiImpl : public Api {
                      .metrics = &metrics_,
                      .num_in_progress = [this] { return num_in_progress_; },
                      .adapter_use = [this] { return adapter_use(); },
-                     .abort_all = [this] { end_all(sleeping_error()); }}),
+                     .abort_all = [this](const ApiError& error) { end_all(error); },
+                     .drain = [this](std::function<void()> done) { drain(std::move(done)); },
+                     .resume = [this] { release_held(); }}),
         random_engine_(std::random_device{}()),
         pool_(args.loop) {
     context_->options = &options_;
@@ -157,6 +120,8 @@ class ApiImpl : public Api {
 
   void add_model_routes(Router& router);
   void add_chat_routes(Router& router);
+  void add_scale_out_routes(Router& router);
+  void handle_abort(Exchange& exchange);
   void handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint);
   void handle_answer(std::shared_ptr<Exchange> exchange, Answer answer, Endpoint endpoint);
   std::shared_ptr<Task> make_search(std::shared_ptr<Generation> answer);
@@ -171,6 +136,10 @@ class ApiImpl : public Api {
   void retire(const std::shared_ptr<Task>& task);
   void drop(const std::shared_ptr<Task>& task);
   void end_all(const ApiError& error);
+  void end_task(const std::shared_ptr<Task>& task, const ApiError& error);
+  void drain(std::function<void()> done);
+  void finish_drain();
+  void release_held();
   std::shared_ptr<Generation> make_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint,
                                               PreparedGeneration prepared);
   void begin_background(Exchange& exchange, PreparedGeneration prepared);
@@ -196,6 +165,8 @@ class ApiImpl : public Api {
   std::unordered_map<RequestId, Target> targets_;
   std::unordered_map<Task*, std::shared_ptr<Task>> active_;
   std::unordered_map<std::string, std::shared_ptr<Generation>> background_;  // by owner, line break, id of the response
+  std::vector<std::shared_ptr<Task>> held_;  // begun while older ones are waited for; in active_ too
+  std::function<void()> drained_;            // not null: that waiting goes on
   std::vector<Event> events_;
   std::vector<Task*> touched_;
   RequestId next_request_ = 1;
@@ -213,41 +184,58 @@ void ApiImpl::add_model_routes(Router& router) {
   }
   if (engine_.info().pooling.pools()) return;
   add_chat_routes(router);
-  router.add("POST", "/v1/embeddings", Access::kKey, [](std::shared_ptr<Exchange> exchange) {
-    respond_error(*exchange, bad_request("The model does not support Embeddings API; start the server with "
-                                         "--runner pooling to embed with this model"));
-  });
   if (options_.enable_lora && options_.runtime_adapters) adapter_routes_.add_routes(router);
 }
 
 void ApiImpl::add_chat_routes(Router& router) {
-  constexpr std::pair<const char*, Endpoint> kGenerate[] = {{"/v1/chat/completions", kChat},
-                                                            {"/v1/completions", kCompletions},
-                                                            {"/v1/responses", kResponses},
-                                                            {"/v1/messages", kMessages},
-                                                            {"/invocations", kInvocations}};
-  for (const auto& [path, endpoint] : kGenerate) {
-    router.add("POST", path, endpoint == kMessages ? Access::kAnyHeader : Access::kKey,
-               [this, endpoint = endpoint](auto exchange) { handle_generation(std::move(exchange), endpoint); });
+  for (const GenerationEndpoint& row : generation_endpoints()) {
+    if (row.endpoint == kTokens && !options_.enable_scale_out) continue;
+    router.add("POST", row.path, row.endpoint == kMessages ? Access::kAnyHeader : Access::kKey,
+               [this, endpoint = row.endpoint](auto exchange) { handle_generation(std::move(exchange), endpoint); });
   }
   for (const char* method : {"GET", "DELETE", "POST"}) {
     router.add(method, "/v1/responses/*", Access::kKey, [this](auto exchange) { handle_response(*exchange); });
   }
   router.add("POST", "/v1/messages/count_tokens", Access::kAnyHeader,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_count_tokens, kCountTokens); });
-  for (const char* path : kAudioRoutes) {
-    router.add("POST", path, Access::kKey, [](std::shared_ptr<Exchange> exchange) {
-      respond_error(*exchange, ApiError{.status = 404,
-                                        .type = "NotFoundError",
-                                        .message = "this server runs text models; it neither hears nor speaks"});
-    });
+  if (options_.enable_scale_out) add_scale_out_routes(router);
+  add_refused_routes(router, options_);
+}
+
+void ApiImpl::add_scale_out_routes(Router& router) {
+  const auto add = [&](const char* path, Answer answer, Endpoint endpoint) {
+    router.add("POST", path, Access::kKey,
+               [this, answer, endpoint](auto exchange) { handle_answer(std::move(exchange), answer, endpoint); });
+  };
+  add("/v1/chat/completions/render", answer_render_chat, kChat);
+  add("/v1/completions/render", answer_render_completion, kCompletions);
+  add("/v1/messages/render", answer_render_messages, kMessages);
+  add("/v1/responses/render", answer_render_responses, kResponses);
+  add("/v1/chat/completions/derender", answer_derender_chat, kChat);
+  add("/v1/completions/derender", answer_derender_completion, kCompletions);
+  router.add("POST", "/inference/v1/abort_requests", Access::kKey, [this](auto exchange) { handle_abort(*exchange); });
+}
+
+/// Ends requests of the same key by the ids of their answers; unknown ids are nothing to worry about.
+void ApiImpl::handle_abort(Exchange& exchange) {
+  std::unordered_set<std::string> ids;
+  if (const auto error = read_abort(exchange.request().body, ids)) return respond_error(exchange, *error);
+  std::vector<std::shared_ptr<Task>> named;
+  for (const auto& [pointer, task] : active_) {
+    if (ids.contains(std::string(task->answer_id())) && task->owner() == exchange.request().key_owner) {
+      named.push_back(task);
+    }
   }
+  for (const auto& task : named) end_task(task, bad_request("the request was aborted by its client"));
+  exchange.respond(200, "", "");
 }
 
 void ApiImpl::add_routes(Router& router) {
   add_model_routes(router);
   router.add("POST", "/tokenize", Access::kKey,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_tokenize, kTokenizeText); });
+  router.add("POST", "/v1/systemone", Access::kKey,
+             [this](auto exchange) { handle_answer(std::move(exchange), answer_systemone, kSystemOne); });
   router.add("POST", "/detokenize", Access::kKey,
              [this](auto exchange) { handle_answer(std::move(exchange), answer_detokenize, kDetokenize); });
   for (const char* path : {"/v1/models", "/v1/models/*"}) {
@@ -370,7 +358,7 @@ void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint end
   };
   PreparedGeneration prepared;
   prepared.owner = exchange->request().key_owner;
-  handle_task(std::move(exchange), endpoint, std::move(prepared), prepare_of(endpoint), make);
+  handle_task(std::move(exchange), endpoint, std::move(prepared), generation_endpoint(endpoint).prepare, make);
 }
 
 /// The generation itself, or the search whose outcome it shows.
@@ -402,7 +390,36 @@ void ApiImpl::begin_task(const std::shared_ptr<Ticket>& ticket, Exchange& exchan
   exchange.on_drained([weak = std::weak_ptr<Task>(task)] {
     if (const auto alive = weak.lock()) alive->resume();
   });
+  if (drained_ != nullptr) {
+    held_.push_back(std::move(task));
+    return;
+  }
   if (!submit(*task)) retire(task);
+}
+
+/// `done` is called when every request that has begun by now has ended; those that begin meanwhile wait.
+void ApiImpl::drain(std::function<void()> done) {
+  if (drained_ != nullptr) {
+    done = [before = std::move(drained_), done = std::move(done)] {
+      before();
+      done();
+    };
+  }
+  drained_ = std::move(done);
+  finish_drain();
+}
+
+void ApiImpl::finish_drain() {
+  if (drained_ == nullptr || active_.size() > held_.size()) return;
+  std::exchange(drained_, nullptr)();
+  release_held();
+}
+
+void ApiImpl::release_held() {
+  if (drained_ != nullptr) std::exchange(drained_, nullptr)();
+  for (const auto& task : std::exchange(held_, {})) {
+    if (!task->over() && !submit(*task)) retire(task);
+  }
 }
 
 std::shared_ptr<Generation> ApiImpl::make_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint,
@@ -496,7 +513,10 @@ bool ApiImpl::submit(Task& task) {
 }
 
 void ApiImpl::retire(const std::shared_ptr<Task>& task) {
-  if (active_.erase(task.get()) > 0) --num_in_progress_;
+  if (active_.erase(task.get()) == 0) return;
+  --num_in_progress_;
+  std::erase(held_, task);
+  finish_drain();
 }
 
 void ApiImpl::on_engine_events() {
@@ -542,12 +562,14 @@ void ApiImpl::cancel_all() {
 void ApiImpl::end_all(const ApiError& error) {
   std::vector<std::shared_ptr<Task>> all;
   for (const auto& [pointer, task] : active_) all.push_back(task);
-  for (const auto& task : all) {
-    for (const RequestId request : task->open_requests()) targets_.erase(request);
-    task->fail(error);
-    task->flush();
-    retire(task);
-  }
+  for (const auto& task : all) end_task(task, error);
+}
+
+void ApiImpl::end_task(const std::shared_ptr<Task>& task, const ApiError& error) {
+  for (const RequestId request : task->open_requests()) targets_.erase(request);
+  task->fail(error);
+  task->flush();
+  retire(task);
 }
 
 /// Replaces the tool parser "auto" by the one that suits the template. Errors: parsers that do not exist.

@@ -91,6 +91,7 @@ struct ApiOptions {
   bool dev_mode = false;                    // /server_info, /reset_prefix_cache and the routes of sleeping exist
   bool enable_sleep_mode = false;           // the routes of sleeping exist
   bool enable_server_load = false;          // GET /load counts
+  bool enable_scale_out = false;            // the disaggregated token routes are served
 };
 
 /// The cache line of /metrics (vllm:cache_config_info) and other facts come from Engine::info().

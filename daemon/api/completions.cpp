@@ -158,6 +158,7 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
   if (auto error = check_suffix(body, context, raw)) return error;
   if (auto error = choose_model(body, context, out)) return error;
   if (auto error = read_params(body, kCompletions, options, context.limits(), out.params)) return error;
+  if (auto error = plan_thinking(context, out)) return error;
   if (static_cast<int64_t>(raw.size()) * out.params.best_of > options.choices_max) {
     return bad_request("prompts times n is " + std::to_string(static_cast<int64_t>(raw.size()) * out.params.best_of) +
                            ", at most " + std::to_string(options.choices_max) + " sequences are taken in one request",
@@ -173,7 +174,10 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
   read_names(body, out);
   ConstraintSource source;
   if (auto error = read_constraint(body, source)) return error;
-  return context.constraints->compile(source, ThinkingStart::kNone, out.constraint);
+  std::shared_ptr<const Constraint> constraint;
+  if (auto error = context.constraints->compile(source, ThinkingStart::kNone, constraint)) return error;
+  for (Prompt& prompt : out.prompts) prompt.constraint = constraint;
+  return std::nullopt;
 }
 
 }  // namespace seraph

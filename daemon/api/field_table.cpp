@@ -7,16 +7,18 @@
 namespace seraph {
 namespace {
 
-constexpr uint16_t kGenerate = kChat | kCompletions;
+constexpr uint32_t kChats = kChat | kBatchChat;
+constexpr uint32_t kGenerate = kChats | kCompletions;
 // Fields that /v1/responses and /v1/messages share with chat are handed on to it as they are.
-constexpr uint16_t kAnthropic = kMessages | kCountTokens;
-constexpr uint16_t kTranslated = kResponses | kAnthropic;
-constexpr uint16_t kSampled = kGenerate | kResponses | kMessages;
-constexpr uint16_t kTokenize = kTokenizeChat | kTokenizeText;
-constexpr uint16_t kTemplated = kChat | kTokenizeChat;
-constexpr uint16_t kAll = kGenerate | kTokenize | kDetokenize | kResponses;
-constexpr uint16_t kPooled = kEmbeddings | kPooling | kClassify;  // input or messages
-constexpr uint16_t kPairs = kScore | kRerank;
+constexpr uint32_t kAnthropic = kMessages | kCountTokens;
+constexpr uint32_t kTranslated = kResponses | kAnthropic;
+constexpr uint32_t kSampled = kGenerate | kResponses | kMessages;
+constexpr uint32_t kDrawn = kGenerate | kSampling;
+constexpr uint32_t kTokenize = kTokenizeChat | kTokenizeText;
+constexpr uint32_t kTemplated = kChats | kTokenizeChat;
+constexpr uint32_t kAll = kGenerate | kTokenize | kDetokenize | kResponses | kSystemOne | kScoring | kTokens;
+constexpr uint32_t kPooled = kEmbeddings | kPooling | kClassify;  // input or messages
+constexpr uint32_t kPairs = kScore | kRerank;
 constexpr bool kNotNull = false;
 
 constexpr Range kTemperature{
@@ -30,7 +32,7 @@ constexpr Range kRepetition{
 constexpr Range kChoices{.low = 1, .text = "at least 1"};
 constexpr Range kMinTokens{.low = 0, .text = "greater than or equal to 0"};
 
-constexpr FieldRule int_rule(std::string_view name, uint16_t endpoints, bool nullable, int64_t low,
+constexpr FieldRule int_rule(std::string_view name, uint32_t endpoints, bool nullable, int64_t low,
                              int64_t high = std::numeric_limits<int64_t>::max()) {
   return {.name = name,
           .type = FieldType::kInt,
@@ -41,18 +43,19 @@ constexpr FieldRule int_rule(std::string_view name, uint16_t endpoints, bool nul
           .int_max = high};
 }
 
-constexpr FieldRule ranged(std::string_view name, FieldType type, uint16_t endpoints, bool nullable, Range range) {
+constexpr FieldRule ranged(std::string_view name, FieldType type, uint32_t endpoints, bool nullable, Range range) {
   return {.name = name, .type = type, .endpoints = endpoints, .nullable = nullable, .range = range};
 }
 
-constexpr FieldRule unoffered(std::string_view name, uint16_t endpoints) {
+constexpr FieldRule unoffered(std::string_view name, uint32_t endpoints) {
   return {.name = name, .type = FieldType::kUnoffered, .endpoints = endpoints};
 }
 
 constexpr int64_t kInt64Min = std::numeric_limits<int64_t>::min();
 
 constexpr std::array kRules{
-    FieldRule{"messages", FieldType::kMessages, kTemplated, true, true},
+    FieldRule{"messages", FieldType::kMessages, kChat | kTokenizeChat, true, true},
+    FieldRule{"messages", FieldType::kConversations, kBatchChat, kNotNull, true},
     FieldRule{"prompt", FieldType::kPrompt, kCompletions},
     FieldRule{"prompt", FieldType::kString, kTokenizeText, kNotNull, true},
     FieldRule{"tokens", FieldType::kTokenList, kDetokenize, kNotNull, true},
@@ -62,47 +65,47 @@ constexpr std::array kRules{
     FieldRule{"base_model_name", FieldType::kString, kLoadAdapter},
     FieldRule{"lora_int_id", FieldType::kInt, kUnloadAdapter},
     FieldRule{"model", FieldType::kString, kAll},
-    ranged("frequency_penalty", FieldType::kFloat, kGenerate | kResponses, true, kPenalty),
-    FieldRule{"logit_bias", FieldType::kNumberMap, kGenerate | kResponses},
-    FieldRule{"logprobs", FieldType::kBool, kChat},
-    FieldRule{"logprobs", FieldType::kInt, kCompletions},
-    FieldRule{"top_logprobs", FieldType::kInt, kChat},
-    FieldRule{"max_tokens", FieldType::kInt, kGenerate},
-    FieldRule{"max_completion_tokens", FieldType::kInt, kChat},
-    ranged("n", FieldType::kInt, kChat, true, kChoices),
-    ranged("n", FieldType::kInt, kCompletions, kNotNull, kChoices),
-    ranged("presence_penalty", FieldType::kFloat, kGenerate | kResponses, true, kPenalty),
-    int_rule("seed", kGenerate | kResponses, true, kInt64Min),
-    FieldRule{"stop", FieldType::kStop, kGenerate | kResponses},
+    ranged("frequency_penalty", FieldType::kFloat, kDrawn | kResponses, true, kPenalty),
+    FieldRule{"logit_bias", FieldType::kNumberMap, kDrawn | kResponses},
+    FieldRule{"logprobs", FieldType::kBool, kChats},
+    FieldRule{"logprobs", FieldType::kInt, kCompletions | kSampling},
+    FieldRule{"top_logprobs", FieldType::kInt, kChats},
+    FieldRule{"max_tokens", FieldType::kInt, kDrawn},
+    FieldRule{"max_completion_tokens", FieldType::kInt, kChats},
+    ranged("n", FieldType::kInt, kChats, true, kChoices),
+    ranged("n", FieldType::kInt, kCompletions | kSampling, kNotNull, kChoices),
+    ranged("presence_penalty", FieldType::kFloat, kDrawn | kResponses, true, kPenalty),
+    int_rule("seed", kDrawn | kResponses, true, kInt64Min),
+    FieldRule{"stop", FieldType::kStop, kDrawn | kResponses},
     FieldRule{"stream", FieldType::kBool, kSampled},
     FieldRule{"stream_options", FieldType::kStreamOptions, kGenerate},
-    ranged("temperature", FieldType::kFloat, kSampled, true, kTemperature),
-    ranged("top_p", FieldType::kFloat, kSampled, true, kTopP),
+    ranged("temperature", FieldType::kFloat, kSampled | kSampling, true, kTemperature),
+    ranged("top_p", FieldType::kFloat, kSampled | kSampling, true, kTopP),
     FieldRule{.name = "reasoning_effort",
               .type = FieldType::kEnum,
-              .endpoints = kChat,
+              .endpoints = kChats,
               .choices = "none|minimal|low|medium|high|xhigh|max"},
-    FieldRule{"include_reasoning", FieldType::kBool, kChat, kNotNull},
-    FieldRule{"parallel_tool_calls", FieldType::kBool, kChat | kResponses},
+    FieldRule{"include_reasoning", FieldType::kBool, kChats, kNotNull},
+    FieldRule{"parallel_tool_calls", FieldType::kBool, kChats | kResponses},
     FieldRule{"user", FieldType::kString, kGenerate | kResponses},
-    ranged("top_k", FieldType::kInt, kSampled, true, kTopK),
-    ranged("min_p", FieldType::kFloat, kGenerate | kResponses, true, kMinP),
-    ranged("repetition_penalty", FieldType::kFloat, kGenerate | kResponses, true, kRepetition),
+    ranged("top_k", FieldType::kInt, kSampled | kSampling, true, kTopK),
+    ranged("min_p", FieldType::kFloat, kDrawn | kResponses, true, kMinP),
+    ranged("repetition_penalty", FieldType::kFloat, kDrawn | kResponses, true, kRepetition),
     FieldRule{"watermarking", FieldType::kBool, kGenerate},
     FieldRule{"length_penalty", FieldType::kFloat, kGenerate, kNotNull},
-    FieldRule{"stop_token_ids", FieldType::kIntList, kGenerate},
-    FieldRule{"include_stop_str_in_output", FieldType::kBool, kGenerate | kResponses, kNotNull},
-    FieldRule{"ignore_eos", FieldType::kBool, kGenerate | kResponses, kNotNull},
-    ranged("min_tokens", FieldType::kInt, kGenerate, kNotNull, kMinTokens),
-    FieldRule{"skip_special_tokens", FieldType::kBool, kGenerate | kResponses, kNotNull},
-    FieldRule{"spaces_between_special_tokens", FieldType::kBool, kGenerate, kNotNull},
+    FieldRule{"stop_token_ids", FieldType::kIntList, kDrawn},
+    FieldRule{"include_stop_str_in_output", FieldType::kBool, kDrawn | kResponses, kNotNull},
+    FieldRule{"ignore_eos", FieldType::kBool, kDrawn | kResponses, kNotNull},
+    ranged("min_tokens", FieldType::kInt, kDrawn, kNotNull, kMinTokens),
+    FieldRule{"skip_special_tokens", FieldType::kBool, kDrawn | kResponses, kNotNull},
+    FieldRule{"spaces_between_special_tokens", FieldType::kBool, kDrawn, kNotNull},
     int_rule("truncate_prompt_tokens", kGenerate, true, -1),
     FieldRule{.name = "truncation_side", .type = FieldType::kEnum, .endpoints = kGenerate, .choices = "left|right"},
-    FieldRule{"prompt_logprobs", FieldType::kInt, kGenerate},
-    FieldRule{"logprob_token_ids", FieldType::kIntList, kGenerate},
-    FieldRule{"allowed_token_ids", FieldType::kIntList, kGenerate},
-    FieldRule{"bad_words", FieldType::kStringList, kGenerate, kNotNull},
-    FieldRule{"echo", FieldType::kBool, kChat, kNotNull},
+    FieldRule{"prompt_logprobs", FieldType::kInt, kDrawn},
+    FieldRule{"logprob_token_ids", FieldType::kIntList, kDrawn},
+    FieldRule{"allowed_token_ids", FieldType::kIntList, kDrawn},
+    FieldRule{"bad_words", FieldType::kStringList, kDrawn, kNotNull},
+    FieldRule{"echo", FieldType::kBool, kChats, kNotNull},
     FieldRule{"echo", FieldType::kBool, kCompletions},
     FieldRule{"add_generation_prompt", FieldType::kBool, kTemplated, kNotNull},
     FieldRule{"continue_final_message", FieldType::kBool, kTemplated, kNotNull},
@@ -111,20 +114,22 @@ constexpr std::array kRules{
     FieldRule{"chat_template", FieldType::kString, kTemplated},
     FieldRule{"chat_template_kwargs", FieldType::kObject, kTemplated | kTranslated},
     FieldRule{"tools", FieldType::kTools, kChat},
+    FieldRule{"tools", FieldType::kAny, kBatchChat},
     FieldRule{"tools", FieldType::kObjectList, kTokenizeChat},
     FieldRule{"tool_choice", FieldType::kAny, kChat},
+    FieldRule{.name = "tool_choice", .type = FieldType::kEnum, .endpoints = kBatchChat, .choices = "none"},
     FieldRule{"kv_transfer_params", FieldType::kObject, kGenerate},
-    FieldRule{"vllm_xargs", FieldType::kObject, kGenerate},
+    FieldRule{"vllm_xargs", FieldType::kXargs, kGenerate},
     int_rule("priority", kGenerate | kResponses, kNotNull, kInt64Min),
     FieldRule{"request_id", FieldType::kString, kGenerate | kResponses, kNotNull},
     FieldRule{"session_id", FieldType::kString, kGenerate},
     FieldRule{"return_tokens_as_token_ids", FieldType::kBool, kGenerate},
     FieldRule{"return_token_ids", FieldType::kBool, kGenerate},
-    FieldRule{"return_prompt_text", FieldType::kBool, kChat},
+    FieldRule{"return_prompt_text", FieldType::kBool, kChats},
     FieldRule{"return_token_strs", FieldType::kBool, kTokenize},
     FieldRule{"cache_salt", FieldType::kString, kGenerate | kResponses},
     int_rule("stream_interval", kGenerate, true, 1),
-    int_rule("thinking_token_budget", kGenerate, true, -1),
+    int_rule("thinking_token_budget", kDrawn, true, -1),
     FieldRule{"model", FieldType::kString, kAnthropic, kNotNull, true},
     FieldRule{"messages", FieldType::kAny, kAnthropic, kNotNull, true},
     FieldRule{"system", FieldType::kTextOrList, kAnthropic},
@@ -142,6 +147,7 @@ constexpr std::array kRules{
     FieldRule{"max_tool_calls", FieldType::kInt, kResponses},
     FieldRule{"previous_response_id", FieldType::kString, kResponses},
     FieldRule{"background", FieldType::kBool, kResponses},
+    FieldRule{"enable_response_messages", FieldType::kBool, kResponses, kNotNull},
     FieldRule{"text", FieldType::kObject, kResponses},
     FieldRule{"reasoning", FieldType::kObject, kResponses},
     FieldRule{"tools", FieldType::kObjectList, kResponses},
@@ -214,7 +220,7 @@ constexpr std::array kRules{
     FieldRule{"early_stopping", FieldType::kAny, kGenerate},
     FieldRule{"best_of", FieldType::kInt, kGenerate},
     FieldRule{"response_format", FieldType::kResponseFormat, kGenerate},
-    FieldRule{"structured_outputs", FieldType::kStructuredOutputs, kGenerate | kResponses},
+    FieldRule{"structured_outputs", FieldType::kStructuredOutputs, kDrawn | kResponses},
     FieldRule{"guided_json", FieldType::kSchema, kGenerate},
     FieldRule{"guided_regex", FieldType::kString, kGenerate},
     FieldRule{"guided_choice", FieldType::kStringList, kGenerate},
@@ -228,7 +234,28 @@ constexpr std::array kRules{
     unoffered("mm_processor_kwargs", kGenerate),
     unoffered("media_io_kwargs", kGenerate),
     FieldRule{"logits_processors", FieldType::kAny, kGenerate},
-    unoffered("repetition_detection", kGenerate),
+    FieldRule{"repetition_detection", FieldType::kRepetition, kGenerate | kSampling},
+    FieldRule{"token_ids", FieldType::kTokenList, kTokens, kNotNull, true},
+    FieldRule{"sampling_params", FieldType::kObject, kTokens, kNotNull, true},
+    FieldRule{"stream", FieldType::kBool, kTokens},
+    FieldRule{"stream_options", FieldType::kStreamOptions, kTokens},
+    FieldRule{"return_token_ids", FieldType::kBool, kTokens},
+    FieldRule{.name = "output_mode",
+              .type = FieldType::kEnum,
+              .endpoints = kTokens,
+              .nullable = kNotNull,
+              .choices = "tokens|text"},
+    FieldRule{"state", FieldType::kAny, kSystemOne, true, true},
+    FieldRule{"questions", FieldType::kQuestions, kSystemOne, kNotNull, true},
+    FieldRule{"query", FieldType::kTextOrTokens, kScoring, kNotNull, true},
+    FieldRule{"items", FieldType::kTextsOrTokens, kScoring, kNotNull, true},
+    FieldRule{"label_token_ids", FieldType::kIntList, kScoring, kNotNull, true},
+    FieldRule{"apply_softmax", FieldType::kBool, kScoring, kNotNull},
+    FieldRule{"item_first", FieldType::kBool, kScoring, kNotNull},
+    FieldRule{"add_special_tokens", FieldType::kBool, kScoring, kNotNull},
+    FieldRule{"cache_salt", FieldType::kString, kScoring | kTokens | kSystemOne},
+    FieldRule{"request_id", FieldType::kString, kScoring | kTokens | kSystemOne, kNotNull},
+    int_rule("priority", kScoring | kTokens | kSystemOne, kNotNull, kInt64Min),
 };
 
 }  // namespace

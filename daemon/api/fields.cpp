@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/api/coerce.h"
 #include "daemon/api/messages.h"
 #include "daemon/api/structured.h"
 #include "daemon/api/tools.h"
@@ -15,140 +16,6 @@ namespace seraph {
 namespace {
 
 using Errors = std::vector<SchemaError>;
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-  return text;
-}
-
-bool parse_double(std::string_view text, double& out) {
-  text = trimmed(text);
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return code == std::errc() && end == text.data() + text.size() && !text.empty();
-}
-
-/// The nearest int64: what lies beyond is refused by limits that are far inside.
-int64_t saturated(double value) {
-  constexpr double kEdge = 9223372036854775808.0;
-  if (value >= kEdge) return std::numeric_limits<int64_t>::max();
-  if (value < -kEdge) return std::numeric_limits<int64_t>::min();
-  return static_cast<int64_t>(value);
-}
-
-std::optional<SchemaError> to_int(Json& value, const std::string& loc) {
-  double number = 0;
-  switch (value.kind()) {
-    case Json::Kind::kInt:
-      return std::nullopt;
-    case Json::Kind::kBool:
-      value = Json(static_cast<int64_t>(value.as_bool()));
-      return std::nullopt;
-    case Json::Kind::kDouble:
-      number = value.as_double();
-      if (!std::isfinite(number)) {
-        return SchemaError{"finite_number", loc, "Input should be a finite number", describe(value)};
-      }
-      break;
-    case Json::Kind::kString: {
-      const std::string_view text = trimmed(value.as_string());
-      int64_t whole = 0;
-      const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), whole);
-      if (code == std::errc() && end == text.data() + text.size() && !text.empty()) {
-        value = Json(whole);
-        return std::nullopt;
-      }
-      if (!parse_double(text, number) || !std::isfinite(number) || number != std::trunc(number)) {
-        return SchemaError{"int_parsing", loc, "Input should be a valid integer, unable to parse string as an integer",
-                           describe(value)};
-      }
-      break;
-    }
-    default:
-      return SchemaError{"int_type", loc, "Input should be a valid integer", describe(value)};
-  }
-  if (number != std::trunc(number)) {
-    return SchemaError{"int_from_float", loc, "Input should be a valid integer, got a number with a fractional part",
-                       describe(value)};
-  }
-  value = Json(saturated(number));
-  return std::nullopt;
-}
-
-std::optional<SchemaError> to_bounded_int(Json& value, const std::string& loc, int64_t low, int64_t high) {
-  const std::string shown = describe(value);
-  // Beyond 64 bits, where to_int saturates: the edge itself must not pass for what lies behind it.
-  const bool above = value.is_double() && value.as_double() >= 9223372036854775808.0;
-  const bool below = value.is_double() && value.as_double() < -9223372036854775808.0;
-  if (auto error = to_int(value, loc)) return error;
-  const bool at_edge_below = value.as_int() == std::numeric_limits<int64_t>::min() && shown != "-9223372036854775808";
-  if (value.as_int() < low || below || at_edge_below) {
-    const std::string limit = std::to_string(low);
-    return SchemaError{"greater_than_equal", loc, "Input should be greater than or equal to " + limit, shown,
-                       "'ge': " + limit};
-  }
-  if (value.as_int() > high || above) {
-    const std::string limit = std::to_string(high);
-    return SchemaError{"less_than_equal", loc, "Input should be less than or equal to " + limit, shown,
-                       "'le': " + limit};
-  }
-  return std::nullopt;
-}
-
-std::optional<SchemaError> to_float(Json& value, const std::string& loc) {
-  if (value.is_number()) {
-    value = Json(value.as_double());
-    return std::nullopt;
-  }
-  if (value.is_bool()) {
-    value = Json(value.as_bool() ? 1.0 : 0.0);
-    return std::nullopt;
-  }
-  if (value.is_string()) {
-    double number = 0;
-    if (!parse_double(value.as_string(), number)) {
-      return SchemaError{"float_parsing", loc, "Input should be a valid number, unable to parse string as a number",
-                         describe(value)};
-    }
-    value = Json(number);
-    return std::nullopt;
-  }
-  return SchemaError{"float_type", loc, "Input should be a valid number", describe(value)};
-}
-
-std::optional<SchemaError> to_bool(Json& value, const std::string& loc) {
-  if (value.is_bool()) return std::nullopt;
-  if (value.is_null() || value.is_array() || value.is_object()) {
-    return SchemaError{"bool_type", loc, "Input should be a valid boolean", describe(value)};
-  }
-  int truth = -1;
-  if (value.is_number()) {
-    const double number = value.as_double();
-    truth = number == 0 ? 0 : number == 1 ? 1 : -1;
-  } else {
-    std::string word = value.as_string();
-    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return c < 128 ? tolower(c) : c; });
-    for (const char* yes : {"1", "on", "t", "true", "y", "yes"}) truth = word == yes ? 1 : truth;
-    for (const char* no : {"0", "off", "f", "false", "n", "no"}) truth = word == no ? 0 : truth;
-  }
-  if (truth < 0) {
-    return SchemaError{"bool_parsing", loc, "Input should be a valid boolean, unable to interpret input",
-                       describe(value)};
-  }
-  value = Json(truth == 1);
-  return std::nullopt;
-}
-
-SchemaError string_type(const std::string& loc, const Json& value) {
-  return {"string_type", loc, "Input should be a valid string", describe(value)};
-}
-SchemaError list_type(const std::string& loc, const Json& value) {
-  return {"list_type", loc, "Input should be a valid list", describe(value)};
-}
-SchemaError dict_type(const std::string& loc, const Json& value) {
-  return {"dict_type", loc, "Input should be a valid dictionary", describe(value)};
-}
 
 void check_enum(const Json& value, std::string_view choices, const std::string& loc, Errors& errors) {
   std::string expected;
@@ -287,6 +154,104 @@ void check_prompt(Json& value, const std::string& loc, Errors& errors) {
   check_list(value, FieldType::kStringList, loc, errors);
 }
 
+void check_questions(const Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_object()) {
+    errors.push_back(dict_type(loc, value));
+    return;
+  }
+  for (const auto& [name, question] : value.as_object()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
+    const std::string place = loc + '.' + name;
+    const Json* type = question.is_object() ? question.find("type") : nullptr;
+    if (!question.is_object()) {
+      errors.push_back({"model_attributes_type", place,
+                        "Input should be a valid dictionary or object to extract fields from", describe(question)});
+    } else if (type == nullptr) {
+      errors.push_back({"missing", place + ".type", "Field required", describe(question)});
+    } else if (!type->is_string()) {
+      errors.push_back(string_type(place + ".type", *type));
+    }
+  }
+}
+
+/// Values mean nothing here, but their types are checked: a text, a number, or a list of those.
+void check_xargs(const Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_object()) {
+    errors.push_back(dict_type(loc, value));
+    return;
+  }
+  const auto is_scalar = [](const Json& item) { return item.is_string() || item.is_number() || item.is_bool(); };
+  for (const auto& [name, item] : value.as_object()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
+    const std::string place = loc + '.' + name;
+    if (is_scalar(item)) continue;
+    const bool is_list = item.is_array();
+    if (is_list && std::all_of(item.as_array().begin(), item.as_array().end(), is_scalar)) continue;
+    errors.push_back(string_type(place, item));
+    errors.push_back({"int_type", place, "Input should be a valid integer", describe(item)});
+    errors.push_back({"float_type", place, "Input should be a valid number", describe(item)});
+    if (!is_list) errors.push_back(list_type(place, item));
+  }
+}
+
+void check_repetition(Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_object()) {
+    errors.push_back({"dataclass_type", loc, "Input should be a dictionary or an instance of RepetitionDetectionParams",
+                      describe(value)});
+    return;
+  }
+  for (const char* name : {"max_pattern_size", "min_pattern_size", "min_count"}) {
+    Json* member = value.find(name);
+    if (member == nullptr) continue;
+    if (auto error = to_int(*member, loc + '.' + name)) errors.push_back(std::move(*error));
+  }
+}
+
+/// A text or its ids: two tries of a union, so a wrong value gives the errors of both.
+void check_text_or_tokens(Json& value, const std::string& loc, Errors& errors) {
+  if (value.is_string()) return;
+  Errors of_ids;
+  check_list(value, FieldType::kIntList, loc, of_ids);
+  if (of_ids.empty()) return;
+  errors.push_back(string_type(loc, value));
+  std::move(of_ids.begin(), of_ids.end(), std::back_inserter(errors));
+}
+
+/// All texts, or all lists of ids.
+void check_texts_or_tokens(Json& value, const std::string& loc, Errors& errors) {
+  Errors of_texts, of_ids;
+  check_list(value, FieldType::kStringList, loc, of_texts);
+  if (of_texts.empty()) return;
+  size_t index = 0;
+  if (value.is_array()) {
+    for (Json& item : value.as_array()) {
+      check_list(item, FieldType::kIntList, loc + '.' + std::to_string(index++), of_ids);
+      if (of_ids.size() >= kSchemaErrorsMax) break;
+    }
+    if (of_ids.empty()) return;
+  } else {
+    of_ids.push_back(list_type(loc, value));
+  }
+  std::move(of_texts.begin(), of_texts.end(), std::back_inserter(errors));
+  std::move(of_ids.begin(), of_ids.end(), std::back_inserter(errors));
+}
+
+void check_conversations(const Json& value, const std::string& loc, Errors& errors) {
+  if (!value.is_array()) {
+    errors.push_back(list_type(loc, value));
+    return;
+  }
+  if (value.as_array().empty()) {
+    errors.push_back({"too_short", loc, "List should have at least 1 item after validation, not 0", describe(value),
+                      "'field_type': 'List', 'min_length': 1, 'actual_length': 0"});
+  }
+  size_t index = 0;
+  for (const Json& messages : value.as_array()) {
+    if (errors.size() >= kSchemaErrorsMax) return;
+    check_messages(messages, loc + '.' + std::to_string(index++), errors);
+  }
+}
+
 void check_stream_options(Json& value, const std::string& loc, Errors& errors) {
   if (!value.is_object()) {
     errors.push_back({"model_attributes_type", loc,
@@ -300,8 +265,64 @@ void check_stream_options(Json& value, const std::string& loc, Errors& errors) {
   }
 }
 
+void check_text_or_list(const Json& value, const std::string& loc, Errors& errors) {
+  if (value.is_string() || value.is_array()) return;
+  errors.push_back(string_type(loc, value));
+  errors.push_back(list_type(loc, value));
+}
+
+/// Types whose values have parts, each with its own place.
+void check_composite(Json& value, const FieldRule& rule, const FieldLimits& limits, const std::string& loc,
+                     Errors& errors) {
+  switch (rule.type) {
+    case FieldType::kEnumList:
+      return check_enum_list(value, rule.choices, loc, errors);
+    case FieldType::kStringMap:
+      return check_string_map(value, loc, errors);
+    case FieldType::kTextOrList:
+      return check_text_or_list(value, loc, errors);
+    case FieldType::kNumberMap:
+      return check_number_map(value, loc, errors);
+    case FieldType::kIntList:
+    case FieldType::kTokenList:
+    case FieldType::kStringList:
+    case FieldType::kObjectList:
+      return check_list(value, rule.type, loc, errors);
+    case FieldType::kStop:
+      return check_stop(value, limits.stop_strings_max, loc, errors);
+    case FieldType::kTexts:
+      return check_texts(value, loc, errors);
+    case FieldType::kPrompt:
+      return check_prompt(value, loc, errors);
+    case FieldType::kMessages:
+      return check_messages(value, loc, errors);
+    case FieldType::kConversations:
+      return check_conversations(value, loc, errors);
+    case FieldType::kQuestions:
+      return check_questions(value, loc, errors);
+    case FieldType::kXargs:
+      return check_xargs(value, loc, errors);
+    case FieldType::kRepetition:
+      return check_repetition(value, loc, errors);
+    case FieldType::kTextOrTokens:
+      return check_text_or_tokens(value, loc, errors);
+    case FieldType::kTextsOrTokens:
+      return check_texts_or_tokens(value, loc, errors);
+    case FieldType::kTools:
+      return check_tools(value, loc, errors);
+    case FieldType::kStreamOptions:
+      return check_stream_options(value, loc, errors);
+    case FieldType::kResponseFormat:
+      return check_response_format(value, loc, errors);
+    case FieldType::kStructuredOutputs:
+      return check_structured_outputs(value, loc, errors);
+    default:
+      return;  // kAny, kUnoffered
+  }
+}
+
 void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, Errors& errors) {
-  const std::string loc = "body." + std::string(rule.name);
+  const std::string loc = std::string(limits.place) + '.' + std::string(rule.name);
   std::optional<SchemaError> error;
   switch (rule.type) {
     case FieldType::kBool:
@@ -319,47 +340,13 @@ void check_value(Json& value, const FieldRule& rule, const FieldLimits& limits, 
     case FieldType::kObject:
       if (!value.is_object()) error = dict_type(loc, value);
       break;
-    case FieldType::kEnum:
-      return check_enum(value, rule.choices, loc, errors);
-    case FieldType::kEnumList:
-      return check_enum_list(value, rule.choices, loc, errors);
-    case FieldType::kStringMap:
-      return check_string_map(value, loc, errors);
-    case FieldType::kTextOrList:
-      if (value.is_string() || value.is_array()) return;
-      errors.push_back(string_type(loc, value));
-      errors.push_back(list_type(loc, value));
-      return;
-    case FieldType::kNumberMap:
-      return check_number_map(value, loc, errors);
-    case FieldType::kIntList:
-    case FieldType::kTokenList:
-    case FieldType::kStringList:
-    case FieldType::kObjectList:
-      return check_list(value, rule.type, loc, errors);
-    case FieldType::kStop:
-      return check_stop(value, limits.stop_strings_max, loc, errors);
-    case FieldType::kTexts:
-      return check_texts(value, loc, errors);
-    case FieldType::kPrompt:
-      return check_prompt(value, loc, errors);
-    case FieldType::kMessages:
-      return check_messages(value, loc, errors);
-    case FieldType::kTools:
-      return check_tools(value, loc, errors);
-    case FieldType::kAny:
-      return;
-    case FieldType::kStreamOptions:
-      return check_stream_options(value, loc, errors);
-    case FieldType::kResponseFormat:
-      return check_response_format(value, loc, errors);
-    case FieldType::kStructuredOutputs:
-      return check_structured_outputs(value, loc, errors);
     case FieldType::kSchema:
       if (!value.is_object() && !value.is_string()) error = dict_type(loc, value);
       break;
-    case FieldType::kUnoffered:
-      return;
+    case FieldType::kEnum:
+      return check_enum(value, rule.choices, loc, errors);
+    default:
+      return check_composite(value, rule, limits, loc, errors);
   }
   if (error) errors.push_back(std::move(*error));
 }
@@ -388,7 +375,8 @@ std::optional<ApiError> check_range(const Json& value, const FieldRule& rule) {
 
 /// Rules that vLLM checks before the schema, because their words do not come from it.
 std::optional<ApiError> check_before_schema(const Json& body, Endpoint endpoint) {
-  if (endpoint != kChat && endpoint != kCompletions) return std::nullopt;
+  const bool is_chat = endpoint == kChat || endpoint == kBatchChat;
+  if (!is_chat && endpoint != kCompletions) return std::nullopt;
   const Json* salt = find_given(body, "cache_salt");
   if (salt != nullptr && (!salt->is_string() || salt->as_string().empty())) {
     return bad_request("Parameter 'cache_salt' must be a non-empty string if provided. (parameter=cache_salt)",
@@ -396,7 +384,7 @@ std::optional<ApiError> check_before_schema(const Json& body, Endpoint endpoint)
   }
   for (const char* name : {"prompt_logprobs", "top_logprobs", "logprobs"}) {
     const Json* value = find_given(body, name);
-    if (value == nullptr || (endpoint == kChat && std::string_view(name) == "logprobs")) continue;
+    if (value == nullptr || (is_chat && std::string_view(name) == "logprobs")) continue;
     if (endpoint == kCompletions && std::string_view(name) == "top_logprobs") continue;
     Json copy = *value;
     if (to_int(copy, name)) {
@@ -418,7 +406,8 @@ std::vector<SchemaError> check_schema(Json& body, Endpoint endpoint, const Field
     Json* value = body.find(rule.name);
     if (value == nullptr) {
       if (rule.required) {
-        errors.push_back({"missing", "body." + std::string(rule.name), "Field required", describe(body)});
+        errors.push_back(
+            {"missing", std::string(limits.place) + '.' + std::string(rule.name), "Field required", describe(body)});
       }
       continue;
     }

@@ -16,7 +16,7 @@
 
 namespace seraph {
 
-enum Endpoint : uint16_t {
+enum Endpoint : uint32_t {
   kChat = 1,
   kCompletions = 2,
   kTokenizeChat = 4,
@@ -31,8 +31,13 @@ enum Endpoint : uint16_t {
   kScore = 2048,
   kRerank = 4096,
   kInvocations = 8192,  // a route, no schema: the body decides between chat and completions
-  kLoadAdapter = 16384,
-  kUnloadAdapter = 32768,
+  kLoadAdapter = 1 << 14,
+  kUnloadAdapter = 1 << 15,
+  kBatchChat = 1 << 16,
+  kSystemOne = 1 << 17,
+  kScoring = 1 << 18,   // /generative_scoring
+  kTokens = 1 << 19,    // /inference/v1/generate
+  kSampling = 1 << 20,  // its sampling_params
 };
 
 enum class FieldType : uint8_t {
@@ -47,13 +52,19 @@ enum class FieldType : uint8_t {
   kTokenList,  // list of integers >= 0
   kStringList,
   kObjectList,
-  kEnumList,    // list of FieldRule::choices
-  kStringMap,   // object of strings (metadata)
-  kTextOrList,  // a string or a list of anything
-  kTexts,       // a string or a list of strings
-  kStop,        // a string or a list of at most FieldRule::items_max strings; becomes a list
-  kPrompt,      // text, ids, or a list of either
+  kEnumList,       // list of FieldRule::choices
+  kStringMap,      // object of strings (metadata)
+  kTextOrList,     // a string or a list of anything
+  kTexts,          // a string or a list of strings
+  kStop,           // a string or a list of at most FieldRule::items_max strings; becomes a list
+  kPrompt,         // text, ids, or a list of either
+  kQuestions,      // object of objects that have a type
+  kXargs,          // object of texts, numbers, and lists of them
+  kRepetition,     // object of three integers
+  kTextOrTokens,   // a string or ids
+  kTextsOrTokens,  // a list of either
   kMessages,
+  kConversations,  // a list of what kMessages is
   kTools,
   kAny,            // checked by its reader, or not at all
   kStreamOptions,  // object of two booleans
@@ -77,7 +88,7 @@ struct Range {
 struct FieldRule {
   std::string_view name;
   FieldType type;
-  uint16_t endpoints;
+  uint32_t endpoints;
   bool nullable = true;
   bool required = false;
   bool bounded = false;  // int_min and int_max are part of the schema
@@ -91,6 +102,7 @@ std::span<const FieldRule> field_rules();
 
 struct FieldLimits {
   int64_t stop_strings_max = 4;
+  std::string_view place = "body";  // of the fields, as errors name it
 };
 
 /// The schema's part of check_fields(): every wrong field of an object at once, values coerced in place.

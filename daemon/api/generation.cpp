@@ -6,50 +6,12 @@
 #include <cstring>
 #include <utility>
 
-#include "daemon/api/anthropic.h"
+#include "daemon/api/endpoints.h"
 #include "daemon/api/models.h"
-#include "daemon/api/responses.h"
 #include "daemon/api/tenant.h"
 
 namespace seraph {
 namespace {
-
-const char* endpoint_path(Endpoint endpoint) {
-  switch (endpoint) {
-    case kCompletions:
-      return "/v1/completions";
-    case kResponses:
-      return "/v1/responses";
-    case kMessages:
-      return "/v1/messages";
-    default:
-      return "/v1/chat/completions";
-  }
-}
-
-std::unique_ptr<AnswerFormat> make_format(AnswerFacts facts) {
-  switch (facts.endpoint) {
-    case kCompletions:
-      return make_completion_format(std::move(facts));
-    case kResponses:
-      return make_responses_format(std::move(facts));
-    case kMessages:
-      return make_anthropic_format(std::move(facts));
-    default:
-      return make_chat_format(std::move(facts));
-  }
-}
-
-LogprobColumns::Shape logprob_shape(Endpoint endpoint) {
-  switch (endpoint) {
-    case kCompletions:
-      return LogprobColumns::Shape::kCompletions;
-    case kResponses:
-      return LogprobColumns::Shape::kList;
-    default:
-      return LogprobColumns::Shape::kChat;
-  }
-}
 
 FinishKind kind_of(const char* reason) {
   return std::strcmp(reason, "length") == 0 ? FinishKind::kLength : FinishKind::kStop;
@@ -66,20 +28,20 @@ Generation::Generation(Args args)
       arrived_unix_us_(unix_time_us() - (now_us() - exchange_->request().arrived_us)),
       random_(std::move(args.random)) {
   const GenerationParams& params = prepared_.params;
-  format_ = make_format({.endpoint = endpoint_,
-                         .id = id_,
-                         .model = model_name(),
-                         .fingerprint = services_.fingerprint,
-                         .created = arrived_unix_us_ / 1'000'000,
-                         .request = &prepared_,
-                         .tokenizer = services_.tokenizer,
-                         .responses = services_.responses,
-                         .random = random_});
+  format_ = generation_endpoint(endpoint_).make_format({.endpoint = endpoint_,
+                                                        .id = id_,
+                                                        .model = model_name(),
+                                                        .fingerprint = services_.fingerprint,
+                                                        .created = arrived_unix_us_ / 1'000'000,
+                                                        .request = &prepared_,
+                                                        .tokenizer = services_.tokenizer,
+                                                        .responses = services_.responses,
+                                                        .random = random_});
   const TextRules rules{.skip_special_tokens = params.skip_special_tokens,
                         .include_stop = params.include_stop,
                         .tokens_min = params.sampling.tokens_min,
                         .stop = &prepared_.params.stop};
-  const LogprobColumns columns(*services_.tokenizer, logprob_shape(endpoint_), params.tokens_as_ids,
+  const LogprobColumns columns(*services_.tokenizer, generation_endpoint(endpoint_).logprob_shape, params.tokens_as_ids,
                                params.top_logprobs);
   const size_t count = prepared_.prompts.size() * static_cast<size_t>(params.n);
   for (size_t i = 0; i < count; ++i) {
@@ -88,7 +50,9 @@ Generation::Generation(Args args)
     seeds_.push_back(params.seeded ? params.sampling.seed + choice : random_());
     if (prepared_.output.parses()) {
       // The names were checked when the server started.
-      sequences_.back().parser = OutputParser::make(prepared_.output.format, prepared_.output.tools).value();
+      OutputFormat format = prepared_.output.format;
+      format.start = prompt_of(i).start;
+      sequences_.back().parser = OutputParser::make(format, prepared_.output.tools).value();
     }
     // The end of the prompt is all that decides how the first piece of text looks.
     constexpr size_t kPrimeTokens = 32;
@@ -117,11 +81,12 @@ std::unique_ptr<Request> Generation::make_request(size_t sequence, RequestId id)
   request->id = id;
   request->prompt_ids = prompt.ids;
   request->sampling = prepared_.params.sampling;
-  request->constraint = prepared_.constraint;
+  request->constraint = prompt.constraint;
   request->adapter = prepared_.adapter;
   request->sampling.tokens_max = prompt.tokens_max;
   request->sampling.seed = seeds_[sequence];
   request->priority = prepared_.params.priority;
+  request->thinking_budget = prepared_.thinking_budget;
   request->cache_salt = tenant_salt(exchange_->request().key_index, prepared_.params.cache_salt);
   request->arrived_us = exchange_->request().arrived_us;
   sequences_[sequence].request = id;
@@ -154,8 +119,14 @@ bool Generation::on_event(size_t index, Event& event) {
   }
   begin_output();
   if (sequence.record.generation_tokens == 0) take_prompt(sequence, index, event);
+  // One call was wanted and is complete: what follows would only be left out. Streams learn of the end too late, and
+  // forced calls end by their grammar.
+  const bool enough = !prepared_.params.stream && !prepared_.output.parallel_tool_calls &&
+                      !prepared_.output.forced.given() && !sequence.call_ids.empty();
   const int stop = event.token >= 0 ? take_token(sequence, event) : -1;
-  if (stop >= 0 || event.finish != FinishReason::kNone) finish_sequence(sequence, event, stop);
+  if (stop >= 0 || sequence.repeats || enough || event.finish != FinishReason::kNone) {
+    finish_sequence(sequence, event, stop);
+  }
   if (prepared_.params.stream) write_delta(sequence, index);
   if (num_done_ == sequences_.size()) complete();
   return sequence.done;
@@ -205,7 +176,11 @@ int Generation::take_token(Sequence& sequence, const Event& event) {
   record.last_token_us = event.published_us;
   ++sequence.pending_tokens;
   if (params.echo_only) return -1;
-  if (params.logprobs && event.logprobs != nullptr) sequence.columns.add(*event.logprobs);
+  find_repetition(sequence, event);
+  if (params.logprobs && event.logprobs != nullptr) {
+    params.beam_search ? sequence.columns.add_of_beam(*event.logprobs) : sequence.columns.add(*event.logprobs);
+  }
+  if (endpoint_ == kScoring && event.logprobs != nullptr) sequence.choice.label_logprobs = *event.logprobs;
   if (params.return_token_ids) (params.stream ? sequence.pending_ids : sequence.choice.ids).push_back(event.token);
   // The token that ends the sequence is counted, but not shown unless asked for.
   if (event.finish == FinishReason::kStop && !params.include_stop) return -1;
@@ -214,6 +189,16 @@ int Generation::take_token(Sequence& sequence, const Event& event) {
   const int stop = sequence.text.push(event.token, text);
   parse_text(sequence, std::string_view(text).substr(before), false);
   return stop;
+}
+
+/// An end of the engine's goes before, and a minimum length puts it off.
+void Generation::find_repetition(Sequence& sequence, const Event& event) {
+  const GenerationParams& params = prepared_.params;
+  if (params.repetition.size_max == 0) return;
+  sequence.output_ids.push_back(event.token);
+  if (event.finish != FinishReason::kNone) return;
+  if (sequence.record.generation_tokens < params.sampling.tokens_min) return;
+  sequence.repeats = repeats(sequence.output_ids, params.repetition);
 }
 
 /// Sends new text through the parsers and gives new calls their ids.
@@ -248,7 +233,7 @@ std::string Generation::make_call_id() {
 
 void Generation::finish_sequence(Sequence& sequence, const Event& event, int stop) {
   const GenerationParams& params = prepared_.params;
-  if (stop >= 0 && event.finish == FinishReason::kNone) services_.cancel(sequence.request);
+  if (event.finish == FinishReason::kNone) services_.cancel(sequence.request);
   std::string& text = params.stream ? sequence.pending : sequence.choice.text;
   const size_t before = text.size();
   if (stop < 0 && !params.echo_only) stop = sequence.text.finish(text);
@@ -256,15 +241,21 @@ void Generation::finish_sequence(Sequence& sequence, const Event& event, int sto
   const bool by_length = stop < 0 && event.finish == FinishReason::kLength;
   const bool found_calls = !sequence.call_ids.empty();
   const bool calls = found_calls && !prepared_.output.forced_name;
-  sequence.choice.finish_reason = by_length ? "length" : calls ? "tool_calls" : "stop";
+  const bool repeated = sequence.repeats && stop < 0;
+  sequence.choice.finish_reason = by_length ? "length" : repeated ? "repetition" : calls ? "tool_calls" : "stop";
   if (sequence.parser != nullptr && !params.stream) {
     sequence.choice.parsed.emplace().add(sequence.deltas);
+    if (prepared_.output.rewrites_arguments()) {
+      for (auto& call : sequence.choice.parsed->calls) call.arguments = spaced_json(call.arguments);
+    }
     sequence.choice.call_ids = std::move(sequence.call_ids);
     sequence.choice.calls_forced = prepared_.output.forced.given();
   }
   if (stop >= 0) {
     sequence.choice.stop_reason.clear();
     append_json_string(sequence.choice.stop_reason, params.stop[static_cast<size_t>(stop)]);
+  } else if (repeated) {
+    sequence.choice.stop_reason = "\"repetition_detected\"";
   } else if (event.finish == FinishReason::kStop) {
     const TokenId by = event.stop_token >= 0 ? event.stop_token : event.token;
     if (by >= 0 && by != services_.eos_id) sequence.choice.stop_reason = std::to_string(by);
@@ -429,7 +420,7 @@ void Generation::record_end(int status, std::string_view finish_reason) {
   row.time_us = arrived_unix_us_;
   row.request_id = id_;
   row.model = model_name();
-  row.endpoint = endpoint_path(endpoint_);
+  row.endpoint = generation_endpoint(endpoint_).path;
   row.status = status;
   row.finish_reason = finish_reason;
   row.prompt_tokens = used.prompt_tokens;

@@ -54,6 +54,8 @@ class Generation final : public Task {
 
   std::vector<RequestId> open_requests() const override;
   bool over() const override { return over_; }
+  std::string_view answer_id() const override { return id_; }
+  std::string_view owner() const override { return prepared_.owner; }
   void abandon() override;
   void fail(const ApiError& error) override;
   void resume() override;
@@ -80,6 +82,8 @@ class Generation final : public Task {
     int32_t pending_tokens = 0;
     int64_t sent_characters = 0;
     int64_t reasoning_tokens = 0;
+    std::vector<TokenId> output_ids;  // kept where repetitions are looked for
+    bool repeats = false;
     bool first_event_sent = false;
     bool done = false;
   };
@@ -90,6 +94,7 @@ class Generation final : public Task {
   void begin_output();
   void take_prompt(Sequence& sequence, size_t index, Event& event);
   int take_token(Sequence& sequence, const Event& event);
+  void find_repetition(Sequence& sequence, const Event& event);
   void parse_text(Sequence& sequence, std::string_view text, bool finish);
   void finish_sequence(Sequence& sequence, const Event& event, int stop_index);
   void cancel_open();

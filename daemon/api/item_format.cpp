@@ -12,6 +12,8 @@ bool ItemFormat::has_calls() const {
 
 void ItemFormat::append_delta(std::string& out, const Delta& delta) {
   take_logprobs(delta.logprobs);
+  raw_text_ += delta.text;
+  raw_ids_.insert(raw_ids_.end(), delta.ids.begin(), delta.ids.end());
   if (delta.parsed == nullptr) {
     append_text(out, delta.text);
   } else {
@@ -44,6 +46,7 @@ std::string ItemFormat::body(std::span<const Choice> choices, const Usage& usage
   append_delta(events, {.text = choice.text,
                         .parsed = choice.parsed ? &parsed : nullptr,
                         .logprobs = choice.logprobs,
+                        .ids = choice.ids,
                         .finish_reason = choice.finish_reason,
                         .stop_reason = choice.stop_reason});
   finish(events);
@@ -110,9 +113,10 @@ void ItemFormat::take_logprobs(std::string_view list) {
   logprobs_ += list.substr(1, list.size() - 2);
 }
 
-/// An answer of nothing is an empty text.
+/// An answer of nothing is an empty text, unless it had to be calls.
 void ItemFormat::finish(std::string& out) {
-  if (items_.empty() || (!held_.empty() && !has_calls())) flush_held(out);
+  const bool forced = facts_.request->output.forced.given();
+  if ((items_.empty() && !forced) || (!held_.empty() && !has_calls())) flush_held(out);
   close(out);
 }
 

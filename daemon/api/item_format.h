@@ -46,6 +46,8 @@ class ItemFormat : public AnswerFormat {
   std::vector<AnswerItem> items_;
   bool cut_ = false;                  // by the output limit
   std::string stop_reason_ = "null";  // JSON
+  std::string raw_text_;              // all of the answer before it is parsed, and its ids where they are asked for
+  std::vector<TokenId> raw_ids_;
 
  private:
   void append_piece(std::string& out, const TextDelta& piece, std::span<const std::string> call_ids);

@@ -21,13 +21,24 @@ void append_bytes(std::string& out, std::string_view text) {
   out += ']';
 }
 
-void append_chat_token(std::string& out, const std::string& text, float logprob) {
+/// `spelled` is the text whose bytes are shown; null: none are.
+void append_chat_token(std::string& out, const std::string& text, float logprob, const std::string* spelled) {
   out += "{\"token\":";
   append_json_string(out, text);
   out += ",\"logprob\":";
   append_logprob(out, logprob);
   out += ",\"bytes\":";
-  append_bytes(out, text);
+  if (spelled == nullptr) {
+    out += "null";
+  } else {
+    append_bytes(out, *spelled);
+  }
+}
+
+void append_ranked(std::string& out, const TokenLogprob& entry) {
+  out += "{\"token_id\":" + std::to_string(entry.id) + ",\"logprob\":";
+  append_logprob(out, entry.logprob);
+  out += ",\"rank\":" + std::to_string(entry.rank);
 }
 
 }  // namespace
@@ -71,22 +82,62 @@ void LogprobColumns::add(const PositionLogprobs& position) {
   if (position.empty()) return;
   if (shape_ == Shape::kCompletions) {
     add_completion(position, texts_);
+  } else if (shape_ == Shape::kTokens) {
+    add_tokens(position);
   } else {
     add_chat(position);
   }
   texts_.advance(position.front().id);
 }
 
-void LogprobColumns::add_chat(const PositionLogprobs& position) {
+/// The chosen token stands in front of the list too, which has one entry at least.
+void LogprobColumns::add_tokens(const PositionLogprobs& position) {
   if (!entries_.empty()) entries_ += ',';
-  append_chat_token(entries_, texts_.shown(position.front().id), position.front().logprob);
+  append_ranked(entries_, position.front());
   entries_ += ",\"top_logprobs\":[";
-  for (size_t i = 0; i < position.size() && static_cast<int32_t>(i) < top_; ++i) {
+  for (size_t i = 0; i < position.size() && static_cast<int32_t>(i) < std::max(top_, 1); ++i) {
+    if (i > 0 && position[i].id == position.front().id) continue;
     if (i > 0) entries_ += ',';
-    append_chat_token(entries_, texts_.shown(position[i].id), position[i].logprob);
+    append_ranked(entries_, position[i]);
     entries_ += '}';
   }
   entries_ += "]}";
+}
+
+/// The chosen token's bytes are those of its text, also where it is shown as an id.
+void LogprobColumns::add_chosen(const TokenLogprob& chosen, bool with_bytes) {
+  if (!entries_.empty()) entries_ += ',';
+  const std::string spelled = texts_.text(chosen.id);
+  append_chat_token(entries_, texts_.shown(chosen.id), chosen.logprob, with_bytes ? &spelled : nullptr);
+}
+
+/// At most top_ entries; the first one counts whatever its id, later ones are left out when they are `but`. Their bytes
+/// spell the id where ids are shown.
+void LogprobColumns::add_listed(std::span<const TokenLogprob> listed, TokenId but) {
+  entries_ += ",\"top_logprobs\":[";
+  for (size_t i = 0; i < listed.size() && static_cast<int32_t>(i) < top_; ++i) {
+    if (i > 0 && listed[i].id == but) continue;
+    if (i > 0) entries_ += ',';
+    const std::string shown = texts_.shown(listed[i].id);
+    append_chat_token(entries_, shown, listed[i].logprob, &shown);
+    entries_ += '}';
+  }
+  entries_ += "]}";
+}
+
+/// The chosen token is the first one listed; ids that were asked for may name it again.
+void LogprobColumns::add_chat(const PositionLogprobs& position) {
+  add_chosen(position.front(), true);
+  add_listed(position, position.front().id);
+}
+
+void LogprobColumns::add_of_beam(const PositionLogprobs& position) {
+  if (shape_ != Shape::kChat || position.empty()) return add(position);
+  add_chosen(position.front(), false);
+  PositionLogprobs best = position;
+  std::stable_sort(best.begin(), best.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
+  add_listed(best, -1);
+  texts_.advance(position.front().id);
 }
 
 void LogprobColumns::add_completion(const PositionLogprobs& position, const TokenTexts& texts) {
@@ -142,9 +193,9 @@ void LogprobColumns::add_prompt(const std::vector<TokenId>& ids, const std::vect
 
 void LogprobColumns::take(std::string& out, int64_t text_begin) {
   if (shape_ != Shape::kCompletions) {
-    out += shape_ == Shape::kChat ? "{\"content\":[" : "[";
+    out += shape_ == Shape::kList ? "[" : "{\"content\":[";
     out += entries_;
-    out += shape_ == Shape::kChat ? "]}" : "]";
+    out += shape_ == Shape::kList ? "]" : "]}";
     entries_.clear();
     return;
   }

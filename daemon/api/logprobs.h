@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,18 @@ void append_logprob(std::string& out, float logprob);
 
 class LogprobColumns {
  public:
-  enum class Shape { kChat, kCompletions, kList };  // kList: chat's entries without the object around them
+  enum class Shape {
+    kChat,
+    kCompletions,
+    kList,    // chat's entries without the object around them
+    kTokens,  // ids and ranks instead of texts
+  };
   LogprobColumns(const Tokenizer& tokenizer, Shape shape, bool as_ids, int32_t top)
       : texts_(tokenizer, as_ids), shape_(shape), top_(top) {}
 
   void add(const PositionLogprobs& position);
+  /// In vLLM's way of showing beams: the best alone are listed, and the chosen token has no bytes.
+  void add_of_beam(const PositionLogprobs& position);
   /// Completions with echo: the prompt's positions come first; [0] is empty.
   void add_prompt(const std::vector<TokenId>& ids, const std::vector<PositionLogprobs>& positions,
                   const Tokenizer& tokenizer);
@@ -48,6 +56,9 @@ class LogprobColumns {
 
  private:
   void add_chat(const PositionLogprobs& position);
+  void add_chosen(const TokenLogprob& chosen, bool with_bytes);
+  void add_listed(std::span<const TokenLogprob> listed, TokenId but);
+  void add_tokens(const PositionLogprobs& position);
   void add_completion(const PositionLogprobs& position, const TokenTexts& texts);
 
   TokenTexts texts_;

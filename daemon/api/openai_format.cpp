@@ -1,5 +1,6 @@
 #include "daemon/api/openai_format.h"
 
+#include <charconv>
 #include <utility>
 
 #include "daemon/api/errors.h"
@@ -10,7 +11,8 @@ namespace {
 
 constexpr const char* kDone = "data: [DONE]\n\n";
 
-/// {"prompt_tokens":..} with nulls for the details when `with_nulls`.
+}  // namespace
+
 void append_usage_object(std::string& out, const Usage& usage, bool with_nulls) {
   out += "{\"prompt_tokens\":" + std::to_string(usage.prompt_tokens);
   out += ",\"total_tokens\":" + std::to_string(usage.prompt_tokens + usage.completion_tokens);
@@ -28,7 +30,15 @@ void append_usage_object(std::string& out, const Usage& usage, bool with_nulls) 
   out += '}';
 }
 
-}  // namespace
+std::string float_json(float value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  double wide = 0;
+  std::from_chars(text, end, wide);
+  std::string out;
+  append_json_double(out, wide);
+  return out;
+}
 
 OpenAiFormat::OpenAiFormat(AnswerFacts facts, std::string_view object, std::string_view chunk_object)
     : facts_(std::move(facts)) {

@@ -37,4 +37,10 @@ class OpenAiFormat : public AnswerFormat {
   std::string fingerprint_;  // ",\"system_fingerprint\":..."
 };
 
+/// {"prompt_tokens":..} with nulls for the details when `with_nulls`.
+void append_usage_object(std::string& out, const Usage& usage, bool with_nulls);
+
+/// The shortest text that reads back as this float: 0.9, not 0.8999999761581421.
+std::string float_json(float value);
+
 }  // namespace seraph

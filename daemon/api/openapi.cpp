@@ -13,7 +13,7 @@ namespace {
 struct PathNotes {
   std::string_view path;  // as added to the router
   std::string_view summary;
-  uint16_t endpoints = 0;                       // several: the body is one of them
+  uint32_t endpoints = 0;                       // several: the body is one of them
   std::string_view media = "application/json";  // of the answer; "" : it is empty
 };
 
@@ -23,6 +23,7 @@ constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
 
 constexpr PathNotes kPaths[] = {
     {"/v1/chat/completions", "Answer a conversation", kChat},
+    {"/v1/chat/completions/batch", "Answer several conversations at once", kBatchChat},
     {"/v1/completions", "Continue a text", kCompletions},
     {"/v1/responses", "Answer a conversation of items", kResponses},
     {"/v1/responses/*", "A stored answer"},
@@ -36,6 +37,24 @@ constexpr PathNotes kPaths[] = {
     {"/rerank", "Documents in the order in which they answer a query", kRerank},
     {"/v1/rerank", "Like /rerank", kRerank},
     {"/v2/rerank", "Like /rerank", kRerank},
+    {"/generative_scoring", "How likely tokens are to follow a query and each item", kScoring},
+    {"/inference/v1/generate", "Token ids to token ids", kTokens},
+    {"/inference/v1/abort_requests", "End requests by the ids of their answers", 0, ""},
+    {"/v1/chat/completions/render", "A conversation as the body of /inference/v1/generate", kChat},
+    {"/v1/completions/render", "The same for texts", kCompletions},
+    {"/v1/messages/render", "The same for Anthropic's form", kMessages},
+    {"/v1/responses/render", "The same for items", kResponses},
+    {"/v1/chat/completions/derender", "An answer of ids as that of a conversation"},
+    {"/v1/completions/derender", "The same for texts"},
+    {"/kv_event_sources", "Where events of the KV cache are published: nowhere"},
+    {"/is_scaling_elastic_ep", "Whether experts are being moved: never"},
+    {"/reset_mm_cache", "Nothing to forget in text models", 0, ""},
+    {"/reset_encoder_cache", "Nothing to forget in text models", 0, ""},
+    {"/collective_rpc", "400: the workers have no methods"},
+    {"/get_world_size", "Processes that share the model"},
+    {"/pause", "Begin no step until /resume"},
+    {"/resume", "The end of /pause"},
+    {"/is_paused", "Whether the server is paused"},
     {"/tokenize", "Text or messages to token ids", kTokenizeChat | kTokenizeText},
     {"/detokenize", "Token ids to text", kDetokenize},
     {"/v1/load_lora_adapter", "Serve one more adapter", kLoadAdapter, "text/plain"},
@@ -66,6 +85,7 @@ constexpr PathNotes kPaths[] = {
 constexpr std::pair<const char*, const char*> kErrors[] = {
     {"400", "The request is wrong; the message says where"},
     {"401", "The key is missing or wrong"},
+    {"403", "Switched off: the answer names the flag"},
     {"404", "There is no such path or model"},
     {"405", "The path has no such method"},
     {"413", "The body is too large"},
@@ -116,6 +136,12 @@ Json messages_schema() {
   Json messages = list_schema(std::move(message));
   messages.set("minItems", 1);
   return messages;
+}
+
+Json conversations_schema() {
+  Json conversations = list_schema(messages_schema());
+  conversations.set("minItems", 1);
+  return conversations;
 }
 
 Json tools_schema() {
@@ -179,8 +205,19 @@ Json schema_of(const FieldRule& rule) {
       return prompt_schema();
     case FieldType::kMessages:
       return messages_schema();
+    case FieldType::kConversations:
+      return conversations_schema();
     case FieldType::kTools:
       return tools_schema();
+    case FieldType::kQuestions:
+      return object({{"type", "object"}, {"additionalProperties", type_schema("object")}});
+    case FieldType::kXargs:
+    case FieldType::kRepetition:
+      return type_schema("object");
+    case FieldType::kTextOrTokens:
+      return any_of({type_schema("string"), list_schema(type_schema("integer"))});
+    case FieldType::kTextsOrTokens:
+      return any_of({list_schema(type_schema("string")), list_schema(list_schema(type_schema("integer")))});
     case FieldType::kStreamOptions:
       return stream_options_schema();
     default:
@@ -202,7 +239,7 @@ Json with_null(Json schema) {
 }
 
 /// The body of one endpoint: every row of the field table that is offered there.
-Json body_schema(uint16_t endpoint) {
+Json body_schema(uint32_t endpoint) {
   Json properties(Json::Object{});
   Json::Array required;
   for (const FieldRule& rule : field_rules()) {
@@ -223,7 +260,7 @@ Json content(const char* type, Json schema) { return object({{type, object({{"sc
 Json request_body(const PathNotes* notes) {
   Json::Array bodies;
   for (uint32_t bit = 1; notes != nullptr && bit <= notes->endpoints; bit <<= 1) {
-    if ((notes->endpoints & bit) != 0) bodies.push_back(body_schema(static_cast<uint16_t>(bit)));
+    if ((notes->endpoints & bit) != 0) bodies.push_back(body_schema(bit));
   }
   if (bodies.empty()) bodies.push_back(type_schema("object"));
   Json schema = bodies.size() == 1 ? std::move(bodies.front()) : any_of(std::move(bodies));

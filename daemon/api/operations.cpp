@@ -4,7 +4,10 @@
 #include <string>
 #include <utility>
 
+#include "daemon/api/body.h"
 #include "daemon/api/errors.h"
+#include "daemon/api/fields.h"
+#include "daemon/api/task.h"
 #include "engine/base/clock.h"
 
 namespace seraph {
@@ -30,6 +33,12 @@ Json engine_facts(const EngineInfo& info) {
                            {"enable_prefix_caching", info.prefix_caching}});
 }
 
+/// A handler that answers 200 with what `make` says.
+template <typename Make>
+auto answer(Make make) {
+  return [make](const std::shared_ptr<Exchange>& exchange) { exchange->respond(200, kJsonType, make(*exchange)); };
+}
+
 }  // namespace
 
 std::string_view query_value(std::string_view query, std::string_view name) {
@@ -45,9 +54,6 @@ std::string_view query_value(std::string_view query, std::string_view name) {
 }
 
 void Operations::add_routes(Router& router) {
-  const auto answer = [](auto make) {
-    return [make](const std::shared_ptr<Exchange>& exchange) { exchange->respond(200, kJsonType, make(*exchange)); };
-  };
   const auto health_handler = [this](const std::shared_ptr<Exchange>& exchange) { health(*exchange); };
   router.add("GET", "/health", Access::kOpen, health_handler);
   router.add("GET", "/ping", Access::kOpen, health_handler);
@@ -64,16 +70,79 @@ void Operations::add_routes(Router& router) {
     exchange->respond(200, kMetricsType, args_.metrics->text(args_.engine->stats(), http, args_.adapter_use()));
   });
   router.add("GET", "/tokenizer_info", Access::kKey, answer([this](const Exchange&) { return tokenizer_info(); }));
-  if (args_.options->dev_mode) {
-    router.add("GET", "/server_info", Access::kKey, answer([this](const Exchange& exchange) {
-                 return server_info(query_value(exchange.request().query, "config_format") == "json");
-               }));
-    router.add("POST", "/reset_prefix_cache", Access::kKey, answer([this](const Exchange&) {
-                 args_.engine->reset_prefix_cache();
-                 return std::string("{\"success\":true}");
-               }));
+  router.add("GET", "/kv_event_sources", Access::kKey, answer([](const Exchange&) { return std::string("{}"); }));
+  if (!args_.engine->info().pooling.pools()) {
+    router.add("POST", "/is_scaling_elastic_ep", Access::kKey,
+               answer([](const Exchange&) { return std::string("{\"is_scaling_elastic_ep\":false}"); }));
   }
+  if (args_.options->dev_mode) add_dev_routes(router);
   if (args_.options->dev_mode || args_.options->enable_sleep_mode) add_sleep_routes(router);
+}
+
+void Operations::add_dev_routes(Router& router) {
+  router.add("GET", "/server_info", Access::kKey, answer([this](const Exchange& exchange) {
+               return server_info(query_value(exchange.request().query, "config_format") == "json");
+             }));
+  router.add("POST", "/reset_prefix_cache", Access::kKey, answer([this](const Exchange&) {
+               args_.engine->reset_prefix_cache();
+               return std::string("{\"success\":true}");
+             }));
+  for (const char* path : {"/reset_mm_cache", "/reset_encoder_cache"}) {  // text models have neither
+    router.add("POST", path, Access::kKey,
+               [](const std::shared_ptr<Exchange>& exchange) { exchange->respond(200, "", ""); });
+  }
+  router.add("GET", "/get_world_size", Access::kKey,
+             answer([](const Exchange&) { return std::string("{\"world_size\":1}"); }));
+  router.add("POST", "/collective_rpc", Access::kKey, [](const std::shared_ptr<Exchange>& exchange) {
+    Json body;
+    auto error = parse_body(exchange->request().body, body);
+    if (!error) {
+      const Json* method = find_given(body, "method");
+      error = ApiError{.type = "Bad Request",
+                       .message = method == nullptr ? "Missing 'method' in request body"
+                                                    : "the workers of this server have no method " + describe(*method)};
+    }
+    respond_error(*exchange, *error);
+  });
+  add_pause_routes(router);
+}
+
+void Operations::add_pause_routes(Router& router) {
+  router.add("POST", "/pause", Access::kKey, [this](const std::shared_ptr<Exchange>& exchange) { pause(exchange); });
+  router.add("POST", "/resume", Access::kKey, answer([this](const Exchange&) {
+               args_.engine->pause(false);
+               args_.resume();
+               return std::string("{\"status\":\"resumed\"}");
+             }));
+  router.add("GET", "/is_paused", Access::kKey, answer([this](const Exchange&) {
+               return std::string("{\"is_paused\":") + (args_.engine->stats().paused ? "true" : "false") + '}';
+             }));
+}
+
+/// ?mode=abort (what runs is ended), wait (until it has ended) or keep (it stands still); ?clear_cache=false keeps what
+/// the prefix cache knows.
+void Operations::pause(const std::shared_ptr<Exchange>& exchange) {
+  const std::string_view mode = query_value(exchange->request().query, "mode");
+  const std::string_view clear = query_value(exchange->request().query, "clear_cache");
+  if (!mode.empty() && mode != "abort" && mode != "wait" && mode != "keep") {
+    return respond_error(*exchange,
+                         schema_error({{"literal_error", "query.mode", "Input should be 'abort', 'wait' or 'keep'",
+                                        std::string(mode), "'expected': \"'abort', 'wait' or 'keep'\""}}));
+  }
+  const bool clears = mode != "keep" && clear != "false" && clear != "0";
+  const auto finish = [this, exchange, clears] {
+    args_.engine->pause(true);
+    if (clears) args_.engine->reset_prefix_cache();
+    exchange->respond(200, kJsonType, "{\"status\":\"paused\"}");
+  };
+  if (mode == "wait") return args_.drain(finish);
+  if (mode != "keep") {
+    args_.abort_all(ApiError{.status = 503,
+                             .type = "ServiceUnavailableError",
+                             .message = "the server was paused; it answers again after POST /resume",
+                             .retry_after_s = 30});
+  }
+  finish();
 }
 
 void Operations::add_sleep_routes(Router& router) {
@@ -106,7 +175,12 @@ void Operations::sleep(Exchange& exchange) {
   if (!mode.empty() && mode != "abort" && mode != "keep") {
     return refuse(bad_request("mode must be abort or keep, got " + std::string(mode), "mode"));
   }
-  if (mode != "keep") args_.abort_all();
+  if (mode != "keep") {
+    args_.abort_all(ApiError{.status = 503,
+                             .type = "ServiceUnavailableError",
+                             .message = "the server was put to sleep; it answers again after POST /wake_up",
+                             .retry_after_s = 30});
+  }
   args_.engine->sleep(level);
   exchange.respond(200, kJsonType, "{\"status\":\"sleeping\",\"level\":" + std::to_string(level) + '}');
 }

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "daemon/api/api.h"
+#include "daemon/api/errors.h"
 #include "daemon/api/metrics.h"
 #include "daemon/http/server.h"
 #include "engine/engine.h"
@@ -20,7 +21,10 @@ class Operations {
     ApiMetrics* metrics = nullptr;
     std::function<int64_t()> num_in_progress;  // requests being answered
     std::function<AdapterUse()> adapter_use;
-    std::function<void()> abort_all;  // ends them with an error that says that the server sleeps
+    std::function<void(const ApiError&)> abort_all;  // ends them with this error
+    /// Holds new requests back, and calls back when all others have ended; they go on when resume() is called.
+    std::function<void(std::function<void()>)> drain;
+    std::function<void()> resume;
   };
   explicit Operations(Args args) : args_(std::move(args)) {}
 
@@ -29,7 +33,10 @@ class Operations {
 
  private:
   void add_sleep_routes(Router& router);
+  void add_dev_routes(Router& router);
+  void add_pause_routes(Router& router);
   void sleep(Exchange& exchange);
+  void pause(const std::shared_ptr<Exchange>& exchange);
   void health(Exchange& exchange);
   std::string server_info(bool as_json) const;
   std::string tokenizer_info() const;

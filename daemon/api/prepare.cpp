@@ -162,6 +162,23 @@ void read_names(const Json& body, PreparedGeneration& out) {
   if (const std::string* user = find_string(body, "user")) out.user = *user;
 }
 
+std::optional<ApiError> plan_thinking(const PrepareContext& context, PreparedGeneration& out) {
+  if (!out.params.thinking_tokens_max) return std::nullopt;
+  const ReasoningFormat* format = find_reasoning_format(context.options->reasoning_parser);
+  if (format == nullptr) {
+    return bad_request(
+        "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-parser and/or "
+        "--reasoning-config to use thinking_token_budget.");
+  }
+  const auto ids_of = [&](std::string_view tag) {
+    const TokenId piece = context.tokenizer->find_piece(tag);
+    return piece >= 0 ? std::vector<TokenId>{piece} : context.tokenizer->encode(tag, false);
+  };
+  out.thinking_budget = std::make_shared<const ThinkingBudget>(ThinkingBudget{
+      .tokens_max = *out.params.thinking_tokens_max, .open = ids_of(format->open), .close = ids_of(format->close)});
+  return std::nullopt;
+}
+
 std::optional<ApiError> encode_prompt(std::string_view text, bool add_special_tokens, const PrepareContext& context,
                                       std::vector<TokenId>& ids) {
   // A text this long cannot fit; tokenizing it first would only burn a worker. Four is slack for normalizers.

@@ -43,8 +43,11 @@ struct PrepareContext {
 
 struct Prompt {
   std::vector<TokenId> ids;
-  std::string text;  // filled when it is shown (echo, return_prompt_text)
+  std::string text;       // filled when it is shown (echo, return_prompt_text)
+  std::string echo_text;  // chat with echo: the last message's text
   int32_t tokens_max = 0;
+  ReasoningStart start = ReasoningStart::kUnknown;    // where the answer's text begins
+  std::shared_ptr<const Constraint> constraint = {};  // of every choice's text; null: free
 };
 
 struct PreparedGeneration {
@@ -52,16 +55,18 @@ struct PreparedGeneration {
   std::string model;                       // the adapter's name; "": the model's own
   std::shared_ptr<const Adapter> adapter;  // null: the model as it is
   std::vector<Prompt> prompts;
-  std::string role;                                   // chat: of the answer
-  std::string echo_text;                              // chat with echo: the last message's text
-  std::string request_id;                             // the body's; "" when absent
-  OutputPlan output;                                  // chat
-  std::shared_ptr<const Constraint> constraint;       // of every choice's text; null: free
-  std::optional<Endpoint> endpoint;                   // whose answer it is, where the route leaves that to the body
-  std::string user;                                   // as the client names its own user; for the log
-  std::string owner;                                  // whose key the request came with; set before it is prepared
-  std::vector<std::string> warnings;                  // what was passed over, for a header of the answer
-  std::shared_ptr<const ResponsesRequest> responses;  // of /v1/responses
+  std::string role;                                       // chat: of the answer
+  std::string request_id;                                 // the body's; "" when absent
+  OutputPlan output;                                      // chat
+  std::optional<Endpoint> endpoint;                       // whose answer it is, where the route leaves that to the body
+  std::string user;                                       // as the client names its own user; for the log
+  std::string owner;                                      // whose key the request came with; set before it is prepared
+  std::vector<std::string> warnings;                      // what was passed over, for a header of the answer
+  std::shared_ptr<const ResponsesRequest> responses;      // of /v1/responses
+  std::shared_ptr<const ThinkingBudget> thinking_budget;  // null: none
+  bool softmax = true;                                    // /generative_scoring: over the labels, not the vocabulary
+  bool tokens_only = true;                                // /inference/v1/generate: the answer has no text
+  bool show_prompt_ids = false;                           // /inference/v1/generate
 };
 
 // chat.cpp, completions.cpp
@@ -73,9 +78,15 @@ std::optional<ApiError> prepare_invocation(std::string_view bytes, const Prepare
 std::optional<ApiError> prepare_chat_body(Json body, const PrepareContext& context, PreparedGeneration& out);
 std::optional<ApiError> prepare_completion(std::string_view bytes, const PrepareContext& context,
                                            PreparedGeneration& out);
+/// /v1/chat/completions/batch: a prompt for each conversation.
+std::optional<ApiError> prepare_batch_chat(std::string_view bytes, const PrepareContext& context,
+                                           PreparedGeneration& out);
 
 /// Notes the fields of a checked body that no rule knows.
 void warn_of_unknown_fields(const Json& body, Endpoint endpoint, PreparedGeneration& out);
+
+/// The tokens that a budget of thinking forces. Errors: no parser says which those are.
+std::optional<ApiError> plan_thinking(const PrepareContext& context, PreparedGeneration& out);
 
 /// What a checked body calls the request and its user.
 void read_names(const Json& body, PreparedGeneration& out);

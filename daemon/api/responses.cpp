@@ -49,8 +49,8 @@ std::optional<ApiError> read_tools(const Json& body, const ApiOptions& options, 
   if (tools.empty() && !wants_call) return std::nullopt;
   if (!tools.empty()) chat.set("tools", Json(std::move(tools)));
   // Without a parser calls stay in the text, as in vLLM.
-  const bool readable = options.enable_auto_tool_choice && !options.tool_parser.empty();
-  if (!wants_call && !readable) choice = Json("none");
+  const bool readable = !options.tool_parser.empty() && (wants_call || options.enable_auto_tool_choice);
+  if (!readable) choice = Json("none");
   chat.set("tool_choice", std::move(choice));
   return std::nullopt;
 }
@@ -172,6 +172,10 @@ std::optional<ApiError> prepare_responses(std::string_view bytes, const PrepareC
   if (auto error = read_output(body, context, chat)) return error;
   if (auto error = read_reasoning(body, chat)) return error;
   if (auto error = read_tools(body, *context.options, out, *request, chat)) return error;
+  if (get_bool(body, "enable_response_messages", false)) {
+    chat.set("return_prompt_text", Json(true));
+    chat.set("return_token_ids", Json(true));
+  }
   out.responses = request;
   const std::string* truncation = find_string(body, "truncation");
   if (truncation != nullptr && *truncation == "auto") return prepare_truncated(chat, *request, context, out);

@@ -1,10 +1,10 @@
 // The answer of /v1/responses: output items (thinking, a message, calls) as one object or as a sequence of events.
-#include <charconv>
 #include <utility>
 
 #include "daemon/api/fields.h"
 #include "daemon/api/item_format.h"
 #include "daemon/api/models.h"
+#include "daemon/api/openai_format.h"
 #include "daemon/api/response_store.h"
 #include "daemon/api/responses.h"
 #include "engine/base/clock.h"
@@ -15,17 +15,6 @@ namespace {
 std::string json_text(std::string_view text) {
   std::string out;
   append_json_string(out, text);
-  return out;
-}
-
-/// The shortest text that reads back as this float: 0.9, not 0.8999999761581421.
-std::string float_json(float value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  double wide = 0;
-  std::from_chars(text, end, wide);
-  std::string out;
-  append_json_double(out, wide);
   return out;
 }
 
@@ -173,6 +162,8 @@ class ResponsesFormat : public ItemFormat {
   }
 
   std::string response_json(const char* status, const Usage* usage) const;
+  std::string text_json() const;
+  std::string raw_messages() const;
   static std::string usage_json(const Usage& usage);
 
   const ResponsesRequest& request_;
@@ -211,13 +202,36 @@ std::string ResponsesFormat::response_json(const char* status, const Usage* usag
   out += ",\"previous_response_id\":" + given("previous_response_id") + ",\"prompt\":null";
   out += ",\"reasoning\":" + given("reasoning") + ",\"service_tier\":" + given("service_tier", "\"auto\"");
   out += std::string(",\"status\":\"") + status + "\",\"store\":" + (request_.store ? "true" : "false");
-  out += ",\"text\":" + given("text");
+  out += ",\"text\":" + text_json();
   out += ",\"top_logprobs\":" + (params.logprobs ? std::to_string(params.top_logprobs) : "null");
   out += ",\"truncation\":" + given("truncation", "\"disabled\"");
   out += ",\"usage\":" + (usage == nullptr ? "null" : usage_json(*usage)) + ",\"user\":" + given("user");
   out += ",\"presence_penalty\":" + float_json(params.sampling.presence_penalty);
-  out += ",\"frequency_penalty\":" + float_json(params.sampling.frequency_penalty) + '}';
-  return out;
+  out += ",\"frequency_penalty\":" + float_json(params.sampling.frequency_penalty);
+  return out + (usage == nullptr ? ",\"input_messages\":null,\"output_messages\":null" : raw_messages()) + '}';
+}
+
+/// The request's, or the schema that stands behind calls that must be made.
+std::string ResponsesFormat::text_json() const {
+  const ConstraintSource& forced = facts_.request->output.forced;
+  if (forced.kind != ConstraintSource::Kind::kJsonSchema) return given("text");
+  return R"({"format":{"name":"tool_calling_response","schema":)" + forced.value.dump() +
+         R"(,"type":"json_schema","description":null,"strict":true},"verbosity":null})";
+}
+
+/// Prompt and answer as text and ids, for those who ask with enable_response_messages.
+std::string ResponsesFormat::raw_messages() const {
+  if (!get_bool(request_.body, "enable_response_messages", false)) {
+    return ",\"input_messages\":null,\"output_messages\":null";
+  }
+  const auto message = [](std::string_view text, std::span<const TokenId> ids) {
+    std::string out = "[{\"message\":" + json_text(text) + ",\"tokens\":";
+    append_ids(out, ids);
+    return out + ",\"type\":\"raw_message_tokens\"}]";
+  };
+  const Prompt& prompt = facts_.request->prompts.front();
+  return ",\"input_messages\":" + message(prompt.text, prompt.ids) +
+         ",\"output_messages\":" + message(raw_text_, raw_ids_);
 }
 
 }  // namespace

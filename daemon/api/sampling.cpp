@@ -100,6 +100,36 @@ std::optional<ApiError> check_logprob_count(int64_t& count, const char* kind, co
                        param, std::to_string(count));
 }
 
+/// Named ids are reported instead of the best; chat lists the chosen token with them.
+std::optional<ApiError> read_logprob_ids(const Json& body, Endpoint endpoint, const SamplingLimits& limits,
+                                         GenerationParams& out) {
+  constexpr const char* kField = "logprob_token_ids";
+  constexpr size_t kIdsMax = 128;
+  const Json* ids = find_given(body, kField);
+  if (ids == nullptr || ids->as_array().empty()) return std::nullopt;
+  if (get_bool(body, "use_beam_search", false)) {
+    return bad_request("`logprob_token_ids` is not supported with beam search. (parameter=logprob_token_ids)", kField);
+  }
+  if (!out.logprobs) {
+    const std::string what = endpoint == kChat ? "must be set to true" : "must be set";
+    return bad_request("when using `logprob_token_ids`, `logprobs` " + what + ". (parameter=logprob_token_ids)",
+                       kField);
+  }
+  if (endpoint == kCompletions && out.echo) {
+    return bad_request("`logprob_token_ids` is not supported when `echo=True`. (parameter=logprob_token_ids)", kField);
+  }
+  if (ids->as_array().size() > kIdsMax) {
+    const std::string count = std::to_string(ids->as_array().size());
+    return bad_parameter("Requested logprob_token_ids of length " + count +
+                             ", which is greater than max allowed: " + std::to_string(kIdsMax),
+                         kField, count);
+  }
+  if (auto error = read_ids(body, kField, limits.vocab_size, out.sampling.logprob_ids)) return error;
+  out.sampling.num_logprobs = static_cast<int32_t>(out.sampling.logprob_ids.size());
+  out.top_logprobs = out.sampling.num_logprobs + (endpoint == kChat ? 1 : 0);
+  return std::nullopt;
+}
+
 std::optional<ApiError> read_logprobs(const Json& body, Endpoint endpoint, const ApiOptions& options,
                                       const SamplingLimits& limits, GenerationParams& out) {
   std::optional<int64_t> count;
@@ -115,17 +145,8 @@ std::optional<ApiError> read_logprobs(const Json& body, Endpoint endpoint, const
     count = find_int(body, "logprobs");
     out.logprobs = count.has_value();
   }
-  if (const Json* ids = find_given(body, "logprob_token_ids"); ids != nullptr && !ids->as_array().empty()) {
-    if (!out.logprobs) {
-      return bad_request(
-          "when using `logprob_token_ids`, `logprobs` must be set to true. (parameter=logprob_token_ids)",
-          "logprob_token_ids");
-    }
-    std::vector<TokenId> unused;
-    if (auto error = read_ids(body, "logprob_token_ids", limits.vocab_size, unused)) return error;
-    return bad_request("`logprob_token_ids` is not offered by this server yet; ask for `top_logprobs`",
-                       "logprob_token_ids");
-  }
+  if (auto error = read_logprob_ids(body, endpoint, limits, out)) return error;
+  if (!out.sampling.logprob_ids.empty()) count.reset();
   if (count) {
     if (auto error = check_logprob_count(*count, "sample", "logprobs", options, limits)) return error;
     out.top_logprobs = static_cast<int32_t>(*count);
@@ -311,7 +332,7 @@ std::optional<ApiError> read_beam_search(const Json& body, Endpoint endpoint, Ge
   }
   for (const char* name :
        {"logit_bias", "allowed_token_ids", "bad_words", "prompt_logprobs", "structured_outputs", "guided_json",
-        "guided_regex", "guided_choice", "guided_grammar", "structural_tag", "tools"}) {
+        "guided_regex", "guided_choice", "guided_grammar", "structural_tag", "tools", "repetition_detection"}) {
     const Json* value = find_given(body, name);
     const bool empty = value == nullptr || (value->is_array() && value->as_array().empty()) ||
                        (value->is_object() && value->as_object().empty());
@@ -327,6 +348,9 @@ std::optional<ApiError> read_beam_search(const Json& body, Endpoint endpoint, Ge
     if (find_float(body, name).value_or(neutral) != neutral) {
       return bad_request(std::string(name) + " cannot be combined with beam search", name);
     }
+  }
+  if (out.thinking_tokens_max) {
+    return bad_request("thinking_token_budget cannot be combined with beam search", "thinking_token_budget");
   }
   if (out.sampling.num_prompt_logprobs >= 0) {
     return bad_request("log probabilities of the prompt cannot be combined with beam search", "echo");
@@ -356,9 +380,6 @@ std::optional<ApiError> read_choices(const Json& body, Endpoint endpoint, const 
 
 /// Features that are understood and asked for by their presence.
 std::optional<ApiError> refuse_unoffered(const Json& body) {
-  if (find_int(body, "thinking_token_budget").value_or(-1) >= 0) {
-    return bad_request("thinking_token_budget is not offered by this server yet", "thinking_token_budget");
-  }
   const Json* processors = find_given(body, "logits_processors");
   if (processors != nullptr && !(processors->is_array() && processors->as_array().empty())) {
     return bad_request(
@@ -374,6 +395,10 @@ std::optional<ApiError> refuse_unoffered(const Json& body) {
 std::optional<ApiError> read_params(const Json& body, Endpoint endpoint, const ApiOptions& options,
                                     const SamplingLimits& limits, GenerationParams& out) {
   if (auto error = refuse_unoffered(body)) return error;
+  if (auto error = read_repetition(body, out.repetition)) return error;
+  if (const int64_t budget = find_int(body, "thinking_token_budget").value_or(-1); budget >= 0) {
+    out.thinking_tokens_max = clamp_int32(budget);
+  }
   out.echo = get_bool(body, "echo", false);
   out.skip_special_tokens = get_bool(body, "skip_special_tokens", true);
   out.tokens_as_ids = get_bool(body, "return_tokens_as_token_ids", options.return_tokens_as_token_ids);

@@ -10,6 +10,7 @@
 #include "daemon/api/api.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/fields.h"
+#include "daemon/api/repetition.h"
 #include "engine/base/json.h"
 #include "engine/request.h"
 #include "engine/text/tokenizer.h"
@@ -44,6 +45,8 @@ struct GenerationParams {
   bool return_prompt_text = false;
   int32_t priority = 0;
   std::string cache_salt;
+  RepetitionRule repetition;
+  std::optional<int32_t> thinking_tokens_max;  // absent: as long as it likes
 };
 
 struct SamplingLimits {

@@ -36,6 +36,8 @@ class SearchTask : public Task {
   void resume() final { args_.answer->resume(); }
   std::string_view adapter() const final { return args_.answer->adapter(); }
   bool over() const final { return args_.answer->over(); }
+  std::string_view answer_id() const final { return args_.answer->answer_id(); }
+  std::string_view owner() const final { return args_.answer->owner(); }
   std::vector<RequestId> open_requests() const final;
   void abandon() final;
   void fail(const ApiError& error) final;

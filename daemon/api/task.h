@@ -28,6 +28,9 @@ class Task {
   /// Ids of the sequences that may still run.
   virtual std::vector<RequestId> open_requests() const = 0;
   virtual bool over() const = 0;
+  /// The id of the answer, and whose key asked for it; "" where nobody asks by it.
+  virtual std::string_view answer_id() const { return {}; }
+  virtual std::string_view owner() const { return {}; }
   /// Ends the request from outside: the client is gone (no answer), or an error that it is told.
   virtual void abandon() = 0;
   virtual void fail(const ApiError& error) = 0;

@@ -126,6 +126,30 @@ void plan_forced_calls(const Json& tools, const ToolChoice& choice, const Tokeni
   if (out.forced_name) out.format.named_call = choice.name;
 }
 
+void append_spaced(std::string& out, const Json& value) {
+  const bool is_list = value.is_array();
+  if (!is_list && !value.is_object()) {
+    out += value.dump();
+    return;
+  }
+  out += is_list ? '[' : '{';
+  const size_t begin = out.size();
+  if (is_list) {
+    for (const Json& item : value.as_array()) {
+      if (out.size() > begin) out += ", ";
+      append_spaced(out, item);
+    }
+  } else {
+    for (const auto& [name, member] : value.as_object()) {
+      if (out.size() > begin) out += ", ";
+      append_json_string(out, name);
+      out += ": ";
+      append_spaced(out, member);
+    }
+  }
+  out += is_list ? ']' : '}';
+}
+
 }  // namespace
 
 void check_tools(const Json& value, const std::string& loc, Errors& errors) {
@@ -165,6 +189,14 @@ std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& opt
   out.tools = *find_given(body, "tools");
   if (choice.kind != ToolChoice::Kind::kAuto) plan_forced_calls(out.tools, choice, tokenizer, out);
   return std::nullopt;
+}
+
+std::string spaced_json(const std::string& text) {
+  const auto parsed = Json::parse(text);
+  if (!parsed.ok()) return text;
+  std::string out;
+  append_spaced(out, *parsed);
+  return out;
 }
 
 std::string guess_tool_parser(std::string_view chat_template) {

@@ -27,6 +27,8 @@ struct OutputPlan {
   ConstraintSource forced;   // of an answer that must be calls
   bool forced_name = false;  // of one function that the request named
 
+  /// A list of calls is shown as JSON that is written anew, as vLLM does; a named call's arguments as they came.
+  bool rewrites_arguments() const { return forced.kind == ConstraintSource::Kind::kJsonSchema && !forced_name; }
   bool parses() const { return !format.tool_parser.empty() || !format.reasoning_parser.empty(); }
 };
 
@@ -37,6 +39,9 @@ void check_tools(const Json& value, const std::string& loc, std::vector<SchemaEr
 /// a choice that needs what the server lacks. `timing` and `start` of the format are left to the caller.
 std::optional<ApiError> read_output_plan(const Json& body, const ApiOptions& options, const Tokenizer& tokenizer,
                                          OutputPlan& out);
+
+/// JSON as Python writes it, with a space behind commas and colons; text that is no JSON stays as it is.
+std::string spaced_json(const std::string& text);
 
 /// The tool-call format that a chat template speaks; "" when none is recognised.
 std::string guess_tool_parser(std::string_view chat_template);

@@ -122,7 +122,6 @@ constexpr OptionRow kAccepted[] = {
           "a disabled thinking block needs no effort"),
     taken("log-error-stack", T::kBool, "Log a stack trace with error answers.",
           "errors carry their reason, not a stack"),
-    taken("enable-scale-out", T::kBool, "Add the separate render and derender processes' routes.", kOneProcess),
     taken("fingerprint-mode", T::kString, "How system_fingerprint is made.", "the fingerprint is the version"),
     taken("fingerprint-value", T::kString, "The fingerprint of mode custom.", "the fingerprint is the version"),
     taken("data-parallel-supervisor-port", T::kInt, "Port of the supervisor of data-parallel engines.", kOneProcess),

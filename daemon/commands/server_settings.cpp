@@ -273,6 +273,7 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
   options.log_peers = redaction != "peers";
   options.dev_mode = settings.flag("server-dev-mode");
   options.enable_sleep_mode = settings.flag("enable-sleep-mode");
+  options.enable_scale_out = settings.flag("enable-scale-out");
   options.enable_server_load = settings.flag("enable-server-load-tracking");
   return options;
 }

@@ -77,6 +77,7 @@ SampleRow make_draw_row(const SamplingParams& params, SampleState& state, const 
   row.position = static_cast<uint32_t>(args.position);
   row.choice = params.choice;
   row.num_logprobs = std::min(params.num_logprobs, args.vocab_size);
+  row.logprob_ids = params.logprob_ids;
   row.counts = state.counts();
   row.bias = state.bias();
   row.banned = state.banned(args.generated_tokens < params.tokens_min);

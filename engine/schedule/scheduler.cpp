@@ -72,7 +72,7 @@ void Scheduler::add(std::unique_ptr<const Request> request) {
                                   : static_cast<int32_t>(std::min<int64_t>(total_max, limits_.model_tokens_max));
   sequence.draws_need_host = asked.sampling.frequency_penalty != 0.0F || asked.sampling.presence_penalty != 0.0F ||
                              asked.sampling.repetition_penalty != 1.0F || !asked.sampling.bad_words.empty() ||
-                             asked.constraint != nullptr;
+                             asked.constraint != nullptr || asked.thinking_budget != nullptr;
   sequence.tokens = asked.prompt_ids;
   if (limits_.prefix_caching) {
     const bool depends = limits_.keys_depend_on_prompt && limits_.keys_depend_on_prompt(sequence.prompt_tokens);

@@ -219,6 +219,14 @@ void Sampler::report_logprobs(const SampleRow& row, const float* logits, int64_t
   result.num_logprobs = 1;
   const int64_t wanted = std::min<int64_t>(row.num_logprobs, columns);
   if (wanted == 0) return;
+  if (!row.logprob_ids.empty()) {
+    for (const int32_t id : row.logprob_ids) {
+      SERAPH_CPU_CHECK(id >= 0 && id < columns, "ids to report are ids of the vocabulary");
+      const auto rank = static_cast<int32_t>(kernels_.count_at_least(logits, columns, logits[id]));
+      result.logprobs[static_cast<size_t>(result.num_logprobs++)] = {id, logprob(logits[id]), rank};
+    }
+    return;
+  }
   LogitProfile profile;
   kernels_.profile(logits, columns, max_logit, profile);
   collect(logits, columns, max_logit,

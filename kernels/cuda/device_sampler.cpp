@@ -73,7 +73,8 @@ bool DeviceSampler::append(const SampleArgs& args, const SampleRow& row) {
   const auto words = static_cast<size_t>((args.logits.cols + 31) / 32);
   const auto fits = [](size_t have, size_t more, int64_t room) { return static_cast<int64_t>(have + more) <= room; };
   if (!fits(rows_.size(), 1, rows_max_) || !fits(counts_.size(), row.counts.size(), room_.counts) ||
-      !fits(bias_.size(), row.bias.size(), room_.bias) || !fits(banned_.size(), row.banned.size(), room_.banned) ||
+      !fits(bias_.size(), row.bias.size(), room_.bias) ||
+      !fits(banned_.size(), row.banned.size() + row.logprob_ids.size(), room_.banned) ||
       (row.allowed != nullptr && !fits(allowed_.size(), words, room_.allowed_words))) {
     return false;
   }
@@ -91,6 +92,9 @@ bool DeviceSampler::append(const SampleArgs& args, const SampleRow& row) {
   std::sort(first_banned, banned_.end());
   banned_.erase(std::unique(first_banned, banned_.end()), banned_.end());
   out.banned_end = static_cast<int32_t>(banned_.size());
+  out.logprob_ids_begin = out.banned_end;
+  banned_.insert(banned_.end(), row.logprob_ids.begin(), row.logprob_ids.end());
+  out.logprob_ids_end = static_cast<int32_t>(banned_.size());
   if (row.allowed != nullptr) {
     out.allowed_begin = static_cast<int32_t>(allowed_.size());
     allowed_.insert(allowed_.end(), row.allowed, row.allowed + (args.vocab_size + 31) / 32);

@@ -226,6 +226,21 @@ SERAPH_DEVICE void report_logprobs(const SampleArrays& arrays, const SelectScrat
     if (threadIdx.x == 0) arrays.num_logprobs[blockIdx.x] = 1;
     return;
   }
+  if (row.logprob_ids_begin < row.logprob_ids_end) {
+    const int32_t asked = row.logprob_ids_end - row.logprob_ids_begin;
+    for (int32_t i = 0; i < asked; ++i) {
+      const int32_t id = arrays.banned[row.logprob_ids_begin + i];
+      const float value = arrays.logits[view.begin + id];
+      const int32_t rank = count_at_least(scratch, view, value);
+      if (threadIdx.x == 0) {
+        arrays.logprob_ids[out + 1 + i] = id;
+        arrays.logprobs[out + 1 + i] = logprob(value);
+        arrays.logprob_ranks[out + 1 + i] = rank;
+      }
+    }
+    if (threadIdx.x == 0) arrays.num_logprobs[blockIdx.x] = 1 + asked;
+    return;
+  }
   const int count = list_best(scratch, view, largest, row.num_logprobs);
   const uint64_t last = scratch.ranked[count - 1];
   const int32_t last_rank = count_at_least(scratch, view, value_of(last));  // with ties that are not listed

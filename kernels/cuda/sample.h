@@ -28,8 +28,10 @@ struct alignas(16) DeviceSampleRow {
   int32_t bias_end = 0;
   int32_t banned_begin = 0;
   int32_t banned_end = 0;
-  int32_t allowed_begin = -1;  // first word of the row's bit set, -1: all ids are allowed
-  int32_t unused[3] = {};
+  int32_t allowed_begin = -1;     // first word of the row's bit set, -1: all ids are allowed
+  int32_t logprob_ids_begin = 0;  // in `banned`, behind the row's bans; no range: the best are reported
+  int32_t logprob_ids_end = 0;
+  int32_t unused[1] = {};
 };
 static_assert(sizeof(DeviceSampleRow) == 96);
 
@@ -53,7 +55,8 @@ constexpr int32_t kLogprobsMax = 1024;
 /// rows          [num_rows]; at most one row per logit row, ids of a row's counts, of its bias, of its bans distinct
 /// saved         [num_counts + num_bias + num_banned] f32, scratch
 /// tokens        [num_rows] out; -1 when every id is masked
-/// logprob_*     [num_rows, logprobs_stride] out: the chosen id, then the best in order, the chosen not repeated
+/// logprob_*     [num_rows, logprobs_stride] out: the chosen id, then the best in order, the chosen not repeated, or
+///               the ids that the row names
 /// num_logprobs  [num_rows] out: entries that were written
 /// Asynchronous on the stream, allocates nothing, safe in graph capture.
 /// Errors: kErrorInvalidValue for other dtypes and sizes.

@@ -141,9 +141,9 @@ TEST(FieldsTest, BodiesThatAreNoObjects) {
 }
 
 TEST(FieldsTest, NoFieldHasTwoRulesForOneEndpoint) {
-  std::set<std::pair<std::string_view, int>> seen;
+  std::set<std::pair<std::string_view, uint32_t>> seen;
   for (const FieldRule& rule : field_rules()) {
-    for (int bit = 1; bit <= kDetokenize; bit *= 2) {
+    for (uint32_t bit = 1; bit <= kSampling; bit *= 2) {
       if ((rule.endpoints & bit) == 0) continue;
       EXPECT_TRUE(seen.emplace(rule.name, bit).second) << rule.name;
     }

@@ -91,5 +91,26 @@ TEST(LogprobsTest, EchoPutsThePromptFirst) {
       R"({"text_offset":[0,3,11],"token_logprobs":[null,-1.0,-2.0],"tokens":["The"," capital","I"],"top_logprobs":[null,{" capital":-1.0},{"I":-2.0}]})");
 }
 
+TEST(LogprobsTest, ABeamListsTheBestAndNotTheChosenFirst) {
+  const auto tokenizer = std::move(Tokenizer::load(SERAPH_TEST_DATA "/golden/api/model")).value();
+  LogprobColumns columns(*tokenizer, LogprobColumns::Shape::kChat, true, 1);
+  columns.add_of_beam({{20, -2.0F, 2}, {15, -1.0F, 1}});
+  std::string out;
+  columns.take(out, 0);
+  EXPECT_TRUE(out.starts_with(R"({"content":[{"token":"token_id:20","logprob":-2.0,"bytes":null,"top_logprobs":[)"
+                              R"({"token":"token_id:15","logprob":-1.0,)"))
+      << out;
+}
+
+TEST(LogprobsTest, NamedIdsAreListedBehindTheChosenTokenAndNotTwice) {
+  const auto tokenizer = std::move(Tokenizer::load(SERAPH_TEST_DATA "/golden/api/model")).value();
+  LogprobColumns columns(*tokenizer, LogprobColumns::Shape::kTokens, false, 3);
+  columns.add({{15, -1.0F, 1}, {15, -1.0F, 1}, {20, -2.0F, 4}});
+  std::string out;
+  columns.take(out, 0);
+  EXPECT_EQ(out, R"({"content":[{"token_id":15,"logprob":-1.0,"rank":1,"top_logprobs":[{"token_id":15,"logprob":-1.0,)"
+                 R"("rank":1},{"token_id":20,"logprob":-2.0,"rank":4}]}]})");
+}
+
 }  // namespace
 }  // namespace seraph

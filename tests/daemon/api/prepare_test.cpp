@@ -43,6 +43,38 @@ TEST_F(PrepareTest, ChatIsRenderedAndTokenized) {
   EXPECT_EQ(out.role, "assistant");
 }
 
+TEST_F(PrepareTest, ABatchHasAPromptForEachConversation) {
+  const std::string two = R"("messages":[[{"role":"user","content":"Hello"}],[{"role":"user","content":"Why?"}]])";
+  PreparedGeneration out;
+  ASSERT_FALSE(prepare_batch_chat('{' + two + R"(,"max_tokens":5,"stream":true})", *context_, out));
+  ASSERT_EQ(out.prompts.size(), 2U);
+  EXPECT_EQ(out.prompts[0].ids.size(), 15U);
+  EXPECT_NE(out.prompts[1].ids, out.prompts[0].ids);
+  EXPECT_FALSE(out.params.stream) << "the answer is whole";
+  const auto param = [&](const std::string& members) {
+    PreparedGeneration unused;
+    return prepare_batch_chat('{' + members + '}', *context_, unused)->param.value_or("-");
+  };
+  EXPECT_EQ(param(two + R"(,"n":2)"), "n");
+  EXPECT_EQ(param(two + R"(,"use_beam_search":true)"), "use_beam_search");
+  EXPECT_EQ(param(R"("messages":[])"), "body.messages");
+  EXPECT_EQ(param(R"("messages":[{"role":"user","content":"a"}])"), "body.messages.0");
+  EXPECT_EQ(param(R"("messages":[[{"role":"user","content":5}]])"), "body.messages.0.0.content");
+}
+
+TEST_F(PrepareTest, ABudgetForThinkingNeedsAParserThatKnowsItsTags) {
+  const std::string body = R"({"messages":[{"role":"user","content":"Hello"}],"thinking_token_budget":3})";
+  PreparedGeneration out;
+  EXPECT_NE(prepare_chat(body, *context_, out)->message.find("reasoning_config is not configured"), std::string::npos);
+  options_.reasoning_parser = "qwen3";
+  reload();
+  out = {};
+  ASSERT_FALSE(prepare_chat(body, *context_, out));
+  ASSERT_NE(out.thinking_budget, nullptr);
+  EXPECT_EQ(out.thinking_budget->tokens_max, 3);
+  EXPECT_FALSE(out.thinking_budget->close.empty());
+}
+
 TEST_F(PrepareTest, TemplateArgumentsReachTheTemplate) {
   const std::string usual = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n";
   EXPECT_EQ(prompt(""), usual);

@@ -98,6 +98,32 @@ TEST(EngineLoop, SleepingStopsStepsAndForgetsTheCacheButChangesNoText) {
   }
 }
 
+TEST(EngineLoop, PausingStopsStepsAndKeepsWhatRunsInPlace) {
+  const SchedulerLimits limits = small_limits();
+  for (const int32_t in_flight : {1, 2}) {
+    FakeExecutor executor({.limits = limits, .steps_in_flight_max = in_flight});
+    LoopHarness harness(limits, executor);
+    const Request before = make_request(1, {5, 6, 7, 8, 9, 10, 11, 12}, 20);
+    harness.submit(before);
+    for (int i = 0; i < 6; ++i) harness.round();
+    harness.control.paused.store(true);
+    harness.run_until_idle();
+    const int64_t steps = executor.num_steps;
+    const Request during = make_request(2, {5, 6, 7, 8, 9, 10, 11, 12, 13}, 4);
+    harness.submit(during);
+    harness.submit(make_request(3, {5, 6}, 4));
+    harness.cancel(3);
+    harness.run_until_idle();
+    EXPECT_EQ(executor.num_steps, steps) << "paused";
+    EXPECT_GT(harness.stats().kv_blocks_held, 0);
+    EXPECT_EQ(harness.answers[3].finish, FinishReason::kCancelled) << "a cancel is obeyed at once";
+    harness.control.paused.store(false);
+    harness.run_until_idle();
+    expect_same(harness.answers[1], run_alone(before, limits), 1);
+    expect_same(harness.answers[2], run_alone(during, limits), 2);
+  }
+}
+
 TEST(EngineLoop, AResetForgetsWhatThePrefixCacheKnows) {
   const SchedulerLimits limits = small_limits();
   FakeExecutor executor({.limits = limits});

@@ -1,5 +1,6 @@
 // Sampling: a small copy of the recorded truths, and behaviour at the edges: ties, masks, full vocabularies.
 #include <numeric>
+#include <tuple>
 
 #include "tests/kernels/cpu/sampling_cases.h"
 
@@ -159,6 +160,27 @@ TEST(Sampling, logprobs_are_of_the_untouched_logits) {
   EXPECT_EQ(logprobs[2].id, 4);
   EXPECT_EQ(logprobs[1].rank, 2);  // both are at least as large as each other
   EXPECT_EQ(logprobs[2].rank, 2);
+}
+
+TEST(Sampling, logprobs_of_named_ids_come_in_their_order_and_also_when_chosen) {
+  const auto backend = make_backend("", 2);
+  backend->plan_scratch({.rows_max = 1, .cols_max = 8});
+  std::vector<float> logits = {0.0F, 1.0F, 2.0F, 3.0F, 3.0F, -1.0F, 0.5F, 2.5F};
+  double sum = 0.0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x));
+  const int32_t ids[] = {5, 3, 0};
+  const SampleRow row = {.num_logprobs = 3, .logprob_ids = ids};
+  std::vector<SampledLogprob> logprobs(4);
+  SampleResult result[1];
+  result[0].logprobs = logprobs;
+  backend->sample({Tensor{logits.data(), DType::kF32, 1, 8, 8}, 8, std::span(&row, 1), result});
+  ASSERT_EQ(result[0].num_logprobs, 4);
+  const std::tuple<int32_t, double, int32_t> expected[] = {{3, 3.0, 2}, {5, -1.0, 8}, {3, 3.0, 2}, {0, 0.0, 7}};
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(logprobs[i].id, std::get<0>(expected[i]));
+    EXPECT_NEAR(logprobs[i].logprob, std::get<1>(expected[i]) - std::log(sum), 1e-6);
+    EXPECT_EQ(logprobs[i].rank, std::get<2>(expected[i]));
+  }
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Draws {
   std::vector<TokenCount> counts = {{.id = 5, .in_output = 2}, {.id = 9, .in_prompt = true}, {.id = 11}};
   std::vector<std::pair<int32_t, float>> bias = {{4, 3.0F}, {200, -100.0F}};
   std::vector<int32_t> banned = {7, 7, 30, 299};
+  std::vector<int32_t> logprob_ids = {299, 3};
   std::vector<uint32_t> allowed = std::vector<uint32_t>((kVocab + 31) / 32, 0x0F0F0F0FU);
   std::vector<SampleRow> rows = std::vector<SampleRow>(kRows);
   std::vector<SampleResult> results = std::vector<SampleResult>(kRows);
@@ -42,6 +43,7 @@ struct Draws {
       if (i == 4) row.given_token = 17;
       row.top_k = i == 5 ? 40 : 0;
       row.num_logprobs = static_cast<int32_t>(i) - 1;
+      if (i == 3) row.logprob_ids = logprob_ids;
       if (row.num_logprobs >= 0) {
         results[i].logprobs = std::span(logprobs).subspan(i * 6, static_cast<size_t>(row.num_logprobs) + 1);
       }
