@@ -50,25 +50,34 @@ Result<HttpTarget> target_of(const Settings& settings) {
   return HttpTarget{.host = settings.text("host"), .port = static_cast<int>(settings.number("port"))};
 }
 
-Result<std::string> model_of(const Settings& settings, const LoadPlan& plan) {
+struct MeasuredModel {
+  std::string name;  // as requests say it
+  std::string root;  // where the server says that its files are; may be a folder of this machine, or ""
+};
+
+Result<MeasuredModel> model_of(const Settings& settings, const LoadPlan& plan) {
   for (const char* name : {"served-model-name", "model"}) {
-    if (!settings.text(name).empty()) return settings.text(name);
+    if (!settings.text(name).empty()) return MeasuredModel{settings.text(name), settings.text("model")};
   }
   SERAPH_ASSIGN_OR_RETURN(const std::string body, http_get(plan.target, "/v1/models", plan.api_key));
   SERAPH_ASSIGN_OR_RETURN(const Json models, Json::parse(body));
   const Json* data = models.find("data");
   if (data != nullptr && data->is_array() && !data->as_array().empty()) {
-    const Json* id = data->as_array().front().find("id");
-    if (id != nullptr && id->is_string()) return id->as_string();
+    const Json& card = data->as_array().front();
+    const Json *id = card.find("id"), *root = card.find("root");
+    if (id != nullptr && id->is_string()) {
+      return MeasuredModel{id->as_string(), root != nullptr && root->is_string() ? root->as_string() : ""};
+    }
   }
   return Error{ErrorCode::kUnavailable, "the server names no model at /v1/models", "give --model"};
 }
 
-/// The tokenizer of --tokenizer, or of --model when that is a folder; null when there is none.
-Result<std::unique_ptr<Tokenizer>> tokenizer_of(const Settings& settings) {
+/// The tokenizer of --tokenizer, or of the model's own folder when it is on this machine; null when there is none.
+Result<std::unique_ptr<Tokenizer>> tokenizer_of(const Settings& settings, const MeasuredModel& model) {
   if (const std::string& folder = settings.text("tokenizer"); !folder.empty()) return Tokenizer::load(folder);
   std::error_code error;
-  if (std::filesystem::is_directory(settings.text("model"), error)) return Tokenizer::load(settings.text("model"));
+  if (std::filesystem::is_directory(model.root, error)) return Tokenizer::load(model.root);
+  fmt::print("No tokenizer: lengths of generated prompts are rough; --tokenizer DIR makes them exact.\n");
   return std::unique_ptr<Tokenizer>();
 }
 
@@ -267,8 +276,9 @@ Status bench_serve(const Settings& settings) {
   SERAPH_RETURN_IF_ERROR(set_headers(settings, plan));
   plan.endpoint = endpoint.path;
   plan.max_concurrency = static_cast<int>(settings.number("max-concurrency"));
-  SERAPH_ASSIGN_OR_RETURN(const std::string model, model_of(settings, plan));
-  SERAPH_ASSIGN_OR_RETURN(const auto tokenizer, tokenizer_of(settings));
+  SERAPH_ASSIGN_OR_RETURN(const MeasuredModel measured, model_of(settings, plan));
+  const std::string& model = measured.name;
+  SERAPH_ASSIGN_OR_RETURN(const auto tokenizer, tokenizer_of(settings, measured));
   const BenchDataset dataset = bench_dataset_of(settings);
   SERAPH_ASSIGN_OR_RETURN(const auto prompts, make_bench_prompts(dataset, tokenizer.get()));
   SERAPH_ASSIGN_OR_RETURN(Json::Object extra, extra_of(settings));
