@@ -6,7 +6,7 @@
 namespace seraph {
 
 struct CompileLimits {
-  int64_t time_ms_max = 600;            // wall clock of one compilation
+  int64_t time_ms_max = 600;            // of the compiling thread
   int64_t work_max = 40'000'000;        // elementary steps, so that the verdict does not depend on the machine's load
   int64_t states_max = 400'000;         // automaton states of one grammar
   int64_t table_bytes_max = 128 << 20;  // transition table of one grammar

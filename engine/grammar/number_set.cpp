@@ -1,6 +1,7 @@
 #include "engine/grammar/number_set.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/grammar/regex_syntax.h"
 
@@ -8,6 +9,7 @@ namespace seraph::grammar {
 namespace {
 
 constexpr int64_t kModulusMax = 20'000;  // states of a multipleOf automaton
+constexpr int64_t kListedMax = 500;      // multiples of each sign that are listed when an automaton would be too large
 
 template <typename T>
 void add_new(std::vector<T>& to, const std::vector<T>& from) {
@@ -177,14 +179,25 @@ CharDfa bounded_texts(const NumberSet::Bound& bound, bool at_least, Budget& budg
   return unite(with_minus(plain), near, budget);
 }
 
+std::string scaled_digits(const Decimal& of) {
+  return of.digits + std::string(static_cast<size_t>(std::max<int64_t>(0, of.exponent)), '0');
+}
+
+bool fits_automaton(const Decimal& of) {
+  const int64_t places = std::max<int64_t>(0, -of.exponent);
+  const std::string scaled = scaled_digits(of);
+  return scaled.size() <= 6 && std::stoll(scaled) * (places + 2) <= kModulusMax;
+}
+
+[[noreturn]] void fail_too_many_digits(const Decimal& of) {
+  fail_limit(fmt::format("multipleOf {}e{} has too many digits to be enforced", of.digits, of.exponent));
+}
+
 CharDfa multiple_texts(const Decimal& of, Budget& budget) {
+  if (!fits_automaton(of)) fail_too_many_digits(of);
   // value = digits * 10^-places; with of = p * 10^-k the digits, filled up to k places, are a multiple of p.
   const int64_t places = std::max<int64_t>(0, -of.exponent);
-  const std::string scaled = of.digits + std::string(static_cast<size_t>(std::max<int64_t>(0, of.exponent)), '0');
-  if (scaled.size() > 6 || std::stoll(scaled) * (places + 2) > kModulusMax) {
-    fail_limit(fmt::format("multipleOf {}e{} has too many digits to be enforced", of.digits, of.exponent));
-  }
-  const int64_t modulus = std::stoll(scaled);
+  const int64_t modulus = std::stoll(scaled_digits(of));
   const CharDfa plain = compile_whole_match("-?(0|[1-9][0-9]*)(\\.[0-9]+)?", budget);
   CharDfa dfa;  // [places read: 0 = before the point][rest]
   const auto id = [&](int64_t read, int64_t rest) { return static_cast<int32_t>(read * modulus + rest); };
@@ -208,6 +221,74 @@ CharDfa multiple_texts(const Decimal& of, Budget& budget) {
     }
   }
   return intersect(dfa, plain, budget);
+}
+
+Decimal times(const Decimal& value, int64_t factor) {
+  const size_t size = value.digits.size();
+  std::string reversed;
+  int64_t carry = 0;
+  for (size_t i = 0; i < size || carry > 0; ++i) {
+    if (i < size) carry += (value.digits[size - 1 - i] - '0') * factor;
+    reversed.push_back(static_cast<char>('0' + carry % 10));
+    carry /= 10;
+  }
+  const std::string digits(reversed.rbegin(), reversed.rend());
+  return parse_decimal(fmt::format("{}e{}", digits.empty() ? "0" : digits, value.exponent));
+}
+
+/// What integers must be multiples of to be multiples of `of`.
+Decimal integer_step(const Decimal& of) {
+  if (of.exponent >= 0) return of;
+  if (of.digits.size() > 18 || of.exponent < -18) fail_too_many_digits(of);
+  int64_t power = 1;
+  for (int64_t i = of.exponent; i < 0; ++i) power *= 10;
+  const int64_t digits = std::stoll(of.digits);
+  return parse_decimal(std::to_string(digits / std::gcd(digits, power)));
+}
+
+/// The set's multiples of `of` that are nearest to zero, or to the bound on its far side.
+std::vector<Decimal> listed_multiples(const NumberSet& set, const Decimal& of, Budget& budget) {
+  const auto magnitude = [](const Decimal& value) {
+    return std::strtod(fmt::format("0{}e{}", value.digits, value.exponent).c_str(), nullptr);
+  };
+  std::vector<Decimal> out;
+  for (const bool negative : {false, true}) {
+    const std::optional<NumberSet::Bound>& bound = negative ? set.upper : set.lower;
+    double first = 0;
+    if (bound && bound->value.negative == negative) first = magnitude(bound->value) / magnitude(of);
+    if (!(first < 1e12)) continue;
+    const int64_t begin = std::max<int64_t>(static_cast<int64_t>(first) - 1, negative ? 1 : 0);
+    for (int64_t factor = begin; factor < begin + kListedMax; ++factor) {
+      budget.spend(static_cast<int64_t>(of.digits.size()) + 20);
+      Decimal value = times(of, factor);
+      value.negative = negative && !value.is_zero();
+      if (contains(set, value)) out.push_back(std::move(value));
+    }
+  }
+  if (out.empty()) fail_too_many_digits(of);
+  return out;
+}
+
+/// A multiple stays one when it is multiplied by a power of ten.
+void add_exponents(CharDfa& dfa) {
+  const auto mark = static_cast<int32_t>(dfa.states.size());
+  for (CharDfa::State& state : dfa.states) {
+    if (!state.accepting) continue;
+    state.edges.push_back({'E', 'E', mark});
+    state.edges.push_back({'e', 'e', mark});
+  }
+  dfa.states.push_back({{{'+', '+', mark + 1}, {'0', '9', mark + 2}}, false});
+  dfa.states.push_back({{{'0', '9', mark + 2}}, false});
+  dfa.states.push_back({{{'0', '9', mark + 2}}, true});
+}
+
+CharDfa listed_texts(const std::vector<Decimal>& values, Budget& budget) {
+  std::vector<std::string> texts;
+  for (const Decimal& value : values) {
+    const std::string fraction = fraction_part(value);
+    texts.push_back((value.negative ? "-" : "") + integer_part(value) + (fraction.empty() ? "" : "." + fraction));
+  }
+  return one_of({texts.begin(), texts.end()}, budget);
 }
 
 std::string value_pattern(const Decimal& value, bool integer) {
@@ -297,24 +378,25 @@ CharDfa number_texts(const NumberSet& set, Budget& budget) {
   constexpr std::string_view kInteger = "-?(0|[1-9][0-9]*)";
   constexpr std::string_view kPlain = "-?(0|[1-9][0-9]*)(\\.[0-9]+)?";
   constexpr std::string_view kAny = "-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?";
-  if (set.only) {
-    std::vector<std::string> texts;
-    for (const Decimal& value : *set.only) {
-      const std::string fraction = fraction_part(value);
-      texts.push_back((value.negative ? "-" : "") + integer_part(value) + (fraction.empty() ? "" : "." + fraction));
-    }
-    return one_of({texts.begin(), texts.end()}, budget);
-  }
+  if (set.only) return listed_texts(*set.only, budget);
   if (set == NumberSet{}) return compile_whole_match(kAny, budget);
+  for (const Decimal& of : set.multiples) {
+    const Decimal step = set.integer ? integer_step(of) : of;
+    if (!fits_automaton(step)) return listed_texts(listed_multiples(set, step, budget), budget);
+  }
   CharDfa out = compile_whole_match(set.integer ? kInteger : kPlain, budget);
   if (set.lower) out = intersect(out, bounded_texts(*set.lower, true, budget), budget);
   if (set.upper) out = intersect(out, bounded_texts(*set.upper, false, budget), budget);
   const auto exclude = [&](const CharDfa& texts) { out = intersect(out, complement(texts, budget), budget); };
   if (set.not_integer) exclude(compile_whole_match("-?(0|[1-9][0-9]*)(\\.0+)?", budget));
   for (const Decimal& of : set.multiples) {
-    if (set.integer && is_multiple(Decimal{false, "1", 0}, of)) continue;  // every integer is one
-    out = intersect(out, multiple_texts(of, budget), budget);
+    const Decimal step = set.integer ? integer_step(of) : of;
+    if (set.integer && step == Decimal{false, "1", 0}) continue;  // every integer is one
+    out = intersect(out, multiple_texts(step, budget), budget);
   }
+  NumberSet only_multiples;
+  only_multiples.multiples = set.multiples;
+  if (set == only_multiples) add_exponents(out);
   for (const Decimal& of : set.not_multiples) exclude(multiple_texts(of, budget));
   for (const Decimal& value : set.excluded) {
     exclude(compile_whole_match(value_pattern(value, set.integer), budget));

@@ -1,5 +1,6 @@
-// The numbers that a schema allows, and their texts. Bounds, multiples and exclusions are exact; texts of constrained
-// numbers have no exponent. Integers are written without a fraction. Values; pure.
+// The numbers that a schema allows, and their texts. Bounds, multiples and exclusions are exact; of multiples of a
+// number with very many digits only those nearest to zero or to the bound are written. Texts of bounded numbers have no
+// exponent. Integers are written without a fraction. Values; pure.
 #pragma once
 
 #include <optional>

@@ -171,12 +171,27 @@ void SchemaDocument::scan(const Json& schema, int32_t resource, int32_t depth) {
   }
 }
 
-SchemaDocument::Place SchemaDocument::resolve(const Place& from, const std::string& reference) const {
+bool SchemaDocument::add_metaschema(const std::string& uri) {
+  const std::string_view text = find_metaschema(uri);
+  if (text.empty()) return false;
+  auto parsed = Json::parse(text);
+  if (!parsed.ok()) return false;
+  const Json& schema = metaschemas_.emplace_back(std::move(*parsed));
+  const auto resource = static_cast<int32_t>(resources_.size());
+  resources_.push_back({uri, &schema, {}, {}});
+  resource_roots_[&schema] = resource;
+  by_uri_[uri] = resource;
+  scan(schema, resource, 0);
+  return true;
+}
+
+SchemaDocument::Place SchemaDocument::resolve(const Place& from, const std::string& reference) {
   const std::string uri = resolve_uri(resources_[from.resource].uri, reference);
   const size_t hash = std::min(uri.find('#'), uri.size());
   const std::string plain = uri.substr(0, hash);
   const std::string fragment = hash < uri.size() ? percent_decoded(std::string_view(uri).substr(hash + 1)) : "";
-  const auto resource = by_uri_.find(plain);
+  auto resource = by_uri_.find(plain);
+  if (resource == by_uri_.end() && add_metaschema(plain)) resource = by_uri_.find(plain);
   int32_t target = from.resource;
   if (resource != by_uri_.end()) {
     target = resource->second;
@@ -214,8 +229,17 @@ SchemaDocument::Place SchemaDocument::follow_pointer(int32_t resource, std::stri
   return place;
 }
 
+void SchemaDocument::add_to_scope(int32_t resource, std::vector<int32_t>& scope) const {
+  const auto is_new = [&](const auto& anchor) {
+    return std::none_of(scope.begin(), scope.end(),
+                        [&](int32_t outer) { return resources_[outer].dynamic_anchors.contains(anchor.first); });
+  };
+  const auto& anchors = resources_[resource].dynamic_anchors;
+  if (std::any_of(anchors.begin(), anchors.end(), is_new)) scope.push_back(resource);
+}
+
 SchemaDocument::Place SchemaDocument::resolve_dynamic(const Place& from, const std::string& reference,
-                                                      const std::vector<int32_t>& scope) const {
+                                                      const std::vector<int32_t>& scope) {
   const Place first = resolve(from, reference);
   const size_t hash = reference.find('#');
   if (hash == std::string::npos || hash + 1 >= reference.size() || reference[hash + 1] == '/') return first;

@@ -27,7 +27,7 @@ SchemaExpander::SchemaExpander(const Json& root, Budget& budget)
 ExprId SchemaExpander::root_expr() {
   const Place place = document_.root();
   Scope scope;
-  if (document_.has_dynamic_anchors(place.resource)) scope.push_back(place.resource);
+  document_.add_to_scope(place.resource, scope);
   return exprs_.schema(place, scope);
 }
 
@@ -35,8 +35,7 @@ ExprId SchemaExpander::child_expr(const Node& node, const Json& schema) {
   if (!schema.is_object() && !schema.is_bool()) fail_invalid("a subschema must be an object, true or false");
   const Place place = document_.child(node.place, schema);
   Scope scope = node.scope;
-  const bool is_new = std::find(scope.begin(), scope.end(), place.resource) == scope.end();
-  if (is_new && document_.has_dynamic_anchors(place.resource)) scope.push_back(place.resource);
+  document_.add_to_scope(place.resource, scope);
   return exprs_.schema(place, scope);
 }
 
@@ -116,8 +115,7 @@ Alternatives SchemaExpander::expand_value(const Json& value) {
 Alternatives SchemaExpander::expand_child(const Node& node, const Json& schema) {
   if (!schema.is_object() && !schema.is_bool()) fail_invalid("a subschema must be an object, true or false");
   Node child = {document_.child(node.place, schema), node.scope, node.track};
-  const bool is_new = std::find(child.scope.begin(), child.scope.end(), child.place.resource) == child.scope.end();
-  if (is_new && document_.has_dynamic_anchors(child.place.resource)) child.scope.push_back(child.place.resource);
+  document_.add_to_scope(child.place.resource, child.scope);
   return expand_schema(child);
 }
 
@@ -156,9 +154,7 @@ Alternatives SchemaExpander::expand_object_keywords(const Node& given) {
     Node target = node;
     target.place = reference[1] == 'r' ? document_.resolve(node.place, value->as_string())
                                        : document_.resolve_dynamic(node.place, value->as_string(), node.scope);
-    const int32_t resource = target.place.resource;
-    const bool is_new = std::find(target.scope.begin(), target.scope.end(), resource) == target.scope.end();
-    if (is_new && document_.has_dynamic_anchors(resource)) target.scope.push_back(resource);
+    document_.add_to_scope(target.place.resource, target.scope);
     if (!set.empty()) set = intersect(set, expand_schema(target));
   }
   if (schema.find("$recursiveRef") != nullptr) fail_unsupported("$recursiveRef is not supported");

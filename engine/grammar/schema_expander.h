@@ -87,7 +87,8 @@ class SchemaExpander {
 /// One alternative of each type, without constraints.
 Alternatives everything();
 // Names under which find_format knows what old drafts assert by contentEncoding and contentMediaType.
-inline constexpr std::string_view kBase64Content = " base64", kJsonContent = " json";
+inline constexpr std::string_view kBase64Content = " base64", kJsonContent = " json",
+                                  kBase64JsonContent = " base64 json";
 /// The language of a named `format`; false for unknown names, which are annotations.
 bool find_format(std::string_view name, LanguagePool& languages, Budget& budget, LangId& language);
 

@@ -174,10 +174,10 @@ void SchemaExpander::apply_content(const Json& schema, StringSet& string) {
   if (document_.is_recent_draft() || (encoding == nullptr && media_type == nullptr)) return;
   const bool is_base64 = is_text(encoding, "base64");
   const bool is_json = is_text(media_type, "application/json");
-  if (is_base64 && is_json) fail_unsupported("contentMediaType cannot be enforced within contentEncoding base64");
   if (!is_base64 && !is_json) return;
   LangId language = LanguagePool::kAll;
-  find_format(is_base64 ? kBase64Content : kJsonContent, languages_, budget_, language);
+  const std::string_view content = is_base64 ? (is_json ? kBase64JsonContent : kBase64Content) : kJsonContent;
+  find_format(content, languages_, budget_, language);
   string.language = languages_.intersection(string.language, language);
   string.one_spelling = true;
 }

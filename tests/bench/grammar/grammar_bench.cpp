@@ -36,7 +36,7 @@ Json measure(const Json& bench_case, GrammarCache& cache, const TokenTable& toke
   for (const Json& id : bench_case.find("ids")->as_array()) {
     const double step = processor_us();
     matcher.fill_mask(words, {});
-    times.push_back(processor_us() - step);
+    times.emplace_back(processor_us() - step);
     if (!matcher.accept_token(static_cast<int32_t>(id.as_int()))) {
       answer.set("error", "the text is not accepted");
       break;

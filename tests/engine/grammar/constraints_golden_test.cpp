@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "engine/base/clock.h"
+#include "engine/grammar/failure.h"
 #include "tests/engine/grammar/grammar_support.h"
 #include "tests/engine/text/tokenizer_folder.h"
 
@@ -98,8 +98,7 @@ TEST(ConstraintsGoldenTest, SchemasAcceptWhatTheyMust) {
                 << t.find("text")->as_string() << "\n";
     }
   }
-  // 1e1 as a multiple of 0.5: constrained numbers have no exponent here.
-  EXPECT_LE(missing, 1u) << texts;
+  EXPECT_EQ(missing, 0u) << texts;
 }
 
 /// The text of an adversarial case: pieces are texts, or a list that says how to repeat one.
@@ -138,22 +137,22 @@ std::string expand_pieces(const Json& pieces) {
 TEST(ConstraintsGoldenTest, HostileSpecificationsEndInTime) {
   const Json::Array cases = read_cases("adversarial.json");
   if (cases.empty()) GTEST_SKIP() << "no adversarial.json";
-  MonotonicUs worst_us = 0;
+  int64_t worst_us = 0;
   for (const Json& c : cases) {
     const std::string spec = expand_pieces(*c.find("pieces"));
     const std::string& kind = c.find("kind")->as_string();
-    const MonotonicUs begin = now_us();
+    const int64_t begin = grammar::thread_cpu_us();
     const auto grammar = kind == "json"    ? compile_json_schema_text(spec)
                          : kind == "regex" ? compile_regex(spec)
                                            : compile_ebnf(spec);
-    worst_us = std::max(worst_us, now_us() - begin);
+    worst_us = std::max(worst_us, grammar::thread_cpu_us() - begin);
     const std::string& outcome = c.find("expect")->find("outcome")->as_string();
     if (outcome != "either") {
       EXPECT_EQ(grammar.ok(), outcome == "ok") << c.find("name")->as_string();
     }
   }
   std::cout << cases.size() << " specifications, the slowest took " << worst_us / 1000 << " ms\n";
-  EXPECT_LT(worst_us, 5'000'000);  // a loaded machine; the limits themselves are tested elsewhere
+  EXPECT_LT(worst_us, 1'000'000);  // a loaded machine; the limits themselves are tested elsewhere
 }
 
 std::string hash_of_mask(const std::vector<uint32_t>& words) {

@@ -44,6 +44,20 @@ TEST(NumberSetTest, ComplementsCoverTheRest) {
   }
 }
 
+TEST(NumberSetTest, MultiplesMayHaveAnExponentThatKeepsThem) {
+  const auto of = [](const char* keywords) { return schema(std::string("{\"type\": \"number\", ") + keywords + "}"); };
+  expect_texts(of("\"multipleOf\": 0.5"), {"1e1", "2.5E+3", "-0.5"}, {"0.3", "0.3e1", "5e-1", "1e"});
+  expect_texts(of("\"multipleOf\": 2, \"maximum\": 50"), {"4"}, {"4e2", "4e1"});
+}
+
+TEST(NumberSetTest, OfMultiplesWithManyDigitsTheNearestAreWritten) {
+  const auto of = [](const char* keywords) { return schema(std::string("{\"type\": ") + keywords + "}"); };
+  expect_texts(of("\"integer\", \"multipleOf\": 0.123456789"), {"0", "123456789", "-246913578"}, {"1", "1e308", "10"});
+  expect_texts(of("\"number\", \"multipleOf\": 0.123456789"), {"0.123456789", "0.246913578"}, {"0.1234567890", "1"});
+  expect_texts(of("\"number\", \"multipleOf\": 123456789, \"minimum\": 1e15"), {"1000000114356789"}, {"123456789"});
+  EXPECT_NE(schema_error(R"({"not": {"multipleOf": 123456789}})").find("too many digits"), std::string::npos);
+}
+
 TEST(DecimalTest, ComparesAndDividesExactly) {
   EXPECT_EQ(grammar::compare(parse_decimal("1e2"), parse_decimal("100.0")), 0);
   EXPECT_LT(grammar::compare(parse_decimal("-2"), parse_decimal("-1.99")), 0);

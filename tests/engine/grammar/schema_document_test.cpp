@@ -23,6 +23,18 @@ TEST(SchemaDocumentTest, DynamicReferencesTakeTheOutermostAnchor) {
       {R"(["a"])"}, {"[1]"});
 }
 
+TEST(SchemaDocumentTest, MetaschemasAreKnown) {
+  for (const char* draft :
+       {"http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"}) {
+    expect_texts(
+        schema(std::string("{\"$ref\": \"") + draft + "\"}"),
+        {R"({"type": "object", "properties": {"a": {"minLength": 1}}})", "true", R"({"not": {"enum": [null]}})"},
+        {R"({"minLength": -1})", R"({"properties": {"a": {"type": "text"}}})", "1", R"({"required": ["a", "a"]})"});
+  }
+  expect_texts(schema(R"({"$ref": "http://json-schema.org/draft-07/schema#/definitions/nonNegativeInteger"})"), {"1"},
+               {"-1"});
+}
+
 TEST(SchemaDocumentTest, WhatIsOutsideOrNowhereIsRefused) {
   EXPECT_NE(schema_error(R"({"$ref": "http://elsewhere/x.json"})").find("outside"), std::string::npos);
   EXPECT_NE(schema_error(R"({"$ref": "#/$defs/none"})"), "");

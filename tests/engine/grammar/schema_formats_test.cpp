@@ -20,5 +20,31 @@ TEST(SchemaFormatsTest, FormatsAreAsserted) {
   expect_texts(of("no-such-format"), {"\"x\""}, {});
 }
 
+TEST(SchemaFormatsTest, LeapSecondsEndADayInUtc) {
+  expect_texts(schema(R"({"type": "string", "format": "time"})"),
+               {"\"23:59:60Z\"", "\"15:59:60.5-08:00\"", "\"05:29:60+05:30\"", "\"23:59:60-00:00\""},
+               {"\"22:59:60Z\"", "\"23:59:60+01:00\"", "\"15:59:60+08:00\"", "\"23:59:61Z\""});
+}
+
+TEST(SchemaFormatsTest, UnicodeHostNamesFollowTheContextRules) {
+  expect_texts(
+      schema(R"({"type": "string", "format": "idn-hostname"})"),
+      {"\"실례.테스트\"", "\"l·l.com\"", "\"α͵β\"", "\"א׳ב\"", "\"・ぁ\"", "\"ب٠ب\"", "\"a。b\"", "\"क्\u200Dष\""},
+      {"\"a·l\"", "\"α͵\"", "\"׳ב\"", "\"・\"", "\"0a.א\"", "\"aא\"", "\"a..b\"", "\"\u200Dष\"", "\"xn--X\""});
+  expect_texts(schema(R"({"type": "string", "format": "idn-email"})"),
+               {"\"δοκιμή@example.com\"", "\"\\\"δ x\\\"@例.jp\""}, {"\"user＠example.com\"", "\"a b@example.com\""});
+}
+
+TEST(SchemaFormatsTest, RegexesHaveLookaroundAndOneName) {
+  expect_texts(schema(R"({"type": "string", "format": "regex"})"), {"\"(?<=a+)b\"", "\"(?<name>x)\"", "\"(a(?!b))*\""},
+               {"\"(?<=a\"", "\"(?P<name>x)\"", "\"(?<n>a)(?<n>b)\"", "\"(?<=a)*\""});
+}
+
+TEST(SchemaFormatsTest, ContentOfOldDraftsIsAsserted) {
+  expect_texts(schema(R"({"contentMediaType": "application/json", "contentEncoding": "base64"})"),
+               {"\"eyJmb28iOiAiYmFyIn0K\"", "\"MQ==\"", "\"MTI=\"", "7"},
+               {"\"ezp9Cg==\"", "\"MR==\"", "\"{}\"", "\"MQ\""});
+}
+
 }  // namespace
 }  // namespace seraph
