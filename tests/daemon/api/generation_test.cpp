@@ -100,7 +100,7 @@ TEST_F(GenerationTest, ResponsesStreamHasTheWholeSequenceAndIsKept) {
             (std::vector<std::string>{
                 "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
                 "response.output_text.delta", "response.output_text.delta", "response.output_text.done",
-                "response.content_part.done", "response.output_item.done", "response.completed"}));
+                "response.content_part.done", "response.output_item.done", "response.incomplete"}));
   const auto row = kept.find("", "id-1");
   ASSERT_NE(row, nullptr);
   EXPECT_EQ(row->messages, R"([{"role":"assistant","content":"The capital"}])");

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/daemon/api/fake_store.h"
-
 #include <utility>
 #include <vector>
+
+#include "tests/daemon/api/fake_store.h"
 
 namespace seraph {
 namespace {
