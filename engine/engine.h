@@ -24,6 +24,10 @@ enum class LoadFormat { kAuto, kDummy };  // kDummy: random weights of the confi
 /// What the option table decided. Zero or -1 means "choose": the chosen value is in EngineInfo.
 struct EngineOptions {
   std::string model_dir;
+  std::string generation_config_dir;  // its generation_config.json names ids that end an answer; "": model_dir's
+  /// The tokenizer's own eos id, which ends answers too; -1 or null: none. Called once, on the engine thread, when
+  /// all else is loaded, so that the tokenizer can load beside the weights.
+  std::function<TokenId()> tokenizer_eos;
   Json config_overrides;                // null or an object merged into config.json
   std::string runner = "auto";          // auto (the checkpoint decides) | generate | pooling
   std::string convert = "auto";         // auto | none | embed | classify: what a pooling model answers
@@ -74,7 +78,7 @@ struct EngineInfo {
   double load_seconds = 0;
   bool prefix_caching = true;
   PoolingInfo pooling;
-  std::vector<TokenId> eos_ids;  // the checkpoint's
+  std::vector<TokenId> eos_ids;  // the checkpoint's and the tokenizer's, ascending
 };
 
 /// Counters since start and gauges of now, for /metrics and /health. Taken from atomics: cheap, any thread.

@@ -147,7 +147,7 @@ Result<std::vector<TokenId>> find_classifier_tokens(const EngineOptions& options
 struct LoadPlan {
   PoolingPlan pooling;
   DecoderSpec spec;
-  GenerationDefaults generation;
+  std::vector<TokenId> eos_ids;
   DType compute = DType::kF32;
   std::optional<DType> kv;
   StepLimits step;
@@ -179,21 +179,30 @@ Result<std::unique_ptr<StepExecutor>> make_pooling_executor(const EngineOptions&
 Result<std::unique_ptr<StepExecutor>> make_executor(const EngineOptions& options, const LoadPlan& plan, KvCache cache,
                                                     LoadedModel& model) {
   if (plan.pooling.info.pools()) return make_pooling_executor(options, plan, std::move(cache), model);
-  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(DecoderExecutor::Args{
-      .decoder = model.decoder.get(),
-      .backend = model.backend.get(),
-      .cache = std::move(cache),
-      .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = plan.generation.eos_token_ids},
-      .rows_max = model.info.max_num_batched_tokens,
-      .num_seqs_max = model.info.max_num_seqs,
-      .logit_rows_max = plan.logit_rows_max,
-      .context_max = model.info.max_model_len,
-      .eager = options.enforce_eager}));
+  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(
+      DecoderExecutor::Args{.decoder = model.decoder.get(),
+                            .backend = model.backend.get(),
+                            .cache = std::move(cache),
+                            .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = model.info.eos_ids},
+                            .rows_max = model.info.max_num_batched_tokens,
+                            .num_seqs_max = model.info.max_num_seqs,
+                            .logit_rows_max = plan.logit_rows_max,
+                            .context_max = model.info.max_model_len,
+                            .eager = options.enforce_eager}));
 }
 
 std::string model_type_of(const Checkpoint& checkpoint, const DecoderSpec& spec) {
   const Json* type = checkpoint.config().find("model_type");
   return type != nullptr && type->is_string() ? type->as_string() : spec.family;
+}
+
+/// Chat fine-tunes of base models often name their end in the tokenizer only: its eos ends an answer as the files' do.
+std::vector<TokenId> join_eos_ids(std::vector<TokenId> ids, const EngineOptions& options) {
+  const TokenId own = options.tokenizer_eos ? options.tokenizer_eos() : -1;
+  if (own >= 0) ids.push_back(own);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 /// Also fills what it decides of model.info.
@@ -204,7 +213,9 @@ Result<LoadPlan> plan_load(const EngineOptions& options, LoadedModel& model) {
       plan.pooling, plan_pooling(*model.checkpoint,
                                  {.runner = options.runner, .convert = options.convert, .pooler = options.pooler}));
   SERAPH_ASSIGN_OR_RETURN(plan.spec, read_decoder_spec(*model.checkpoint));
-  SERAPH_ASSIGN_OR_RETURN(plan.generation, read_generation_defaults(options.model_dir));
+  const std::string& generation_dir = options.generation_config_dir;
+  SERAPH_ASSIGN_OR_RETURN(plan.eos_ids,
+                          read_end_ids(options.model_dir, generation_dir.empty() ? options.model_dir : generation_dir));
   const DecoderSpec& spec = plan.spec;
 
   SERAPH_ASSIGN_OR_RETURN(plan.compute, choose_dtype(options, spec.stored_dtype));
@@ -280,7 +291,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   info.kv_cache_dtype = dtype_name(cache.shape.dtype);
   info.kv_bytes = cache.storage.bytes();
   fill_limits(options, plan.step, model);
-  model.limits.eos_ids = info.eos_ids = plan.generation.eos_token_ids;
+  model.limits.eos_ids = info.eos_ids = join_eos_ids(plan.eos_ids, options);
   SERAPH_ASSIGN_OR_RETURN(model.executor, make_executor(options, plan, std::move(cache), model));
   info.load_seconds = static_cast<double>(now_us() - begin) / 1e6;
   return model;

@@ -97,8 +97,7 @@ class ApiImpl : public Api {
         .metrics = &metrics_,
         .store = args.store,
     };
-    const Json* eos = tokenizer_.special_tokens().find("eos_token");
-    if (eos != nullptr && eos->is_string()) services_.eos_id = tokenizer_.find_piece(eos->as_string());
+    services_.eos_id = tokenizer_.eos_id();
   }
 
   Status load_adapters() { return options_.enable_lora ? adapters_.load_initial(options_.lora_modules) : Status(); }

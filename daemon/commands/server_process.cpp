@@ -80,13 +80,18 @@ Status ServerProcess::load_model() {
     if (self->api_ != nullptr) self->api_->on_engine_events();
   });
   // A large vocabulary takes as long as small weights: both load at once.
-  auto tokenizer = std::async(std::launch::async, [this] { return Tokenizer::load(settings_.tokenizer_dir); });
-  auto engine = Engine::make(settings_.engine, [this] { uv_async_send(&engine_events_); });
-  auto loaded_tokenizer = tokenizer.get();
+  const auto load_tokenizer = [this]() -> Status {
+    SERAPH_ASSIGN_OR_RETURN(tokenizer_, Tokenizer::load(settings_.tokenizer_dir));
+    return {};
+  };
+  const std::shared_future<Status> tokenizer = std::async(std::launch::async, load_tokenizer).share();
+  EngineOptions options = settings_.engine;
+  options.tokenizer_eos = [this, tokenizer] { return tokenizer.get().ok() ? tokenizer_->eos_id() : -1; };
+  auto engine = Engine::make(options, [this] { uv_async_send(&engine_events_); });
+  const Status tokenizer_status = tokenizer.get();
   if (!engine.ok()) return engine.error();
   engine_ = std::move(*engine);
-  if (!loaded_tokenizer.ok()) return loaded_tokenizer.error();
-  tokenizer_ = std::move(*loaded_tokenizer);
+  SERAPH_RETURN_IF_ERROR(tokenizer_status);
   if (settings_.api.chat_template.empty() && tokenizer_->chat_template(false).empty()) {
     spdlog::warn(
         "the checkpoint has no chat template and no family preset gave one: chat requests get an error; give "

@@ -86,9 +86,16 @@ Status choose_runner(const Settings& settings, EngineOptions& options) {
   return {};
 }
 
+/// Where the generation_config.json is whose end ids count; with `vllm` only its sampling defaults don't.
+std::string generation_config_dir(const Settings& settings, const std::string& model_dir) {
+  const std::string& source = settings.text("generation-config");
+  return source == "auto" || source == "vllm" ? model_dir : source;
+}
+
 EngineOptions engine_options(const Settings& settings, const std::string& model_dir) {
   EngineOptions options;
   options.model_dir = model_dir;
+  options.generation_config_dir = generation_config_dir(settings, model_dir);
   options.device = settings.text("device");
   options.cuda = cuda_access();
   const std::string& dtype = settings.text("dtype");
@@ -200,8 +207,7 @@ void add_rope_overrides(const Settings& settings, const std::string& model_dir, 
 Result<Json> read_generation_config(const Settings& settings, const std::string& model_dir) {
   const std::string& source = settings.text("generation-config");
   if (source == "vllm") return Json();
-  const std::string folder = source == "auto" ? model_dir : source;
-  const std::string path = folder + "/generation_config.json";
+  const std::string path = generation_config_dir(settings, model_dir) + "/generation_config.json";
   std::error_code error;
   if (!fs::exists(path, error)) {
     if (source == "auto") return Json();
@@ -342,14 +348,14 @@ Result<SamplingDefaults> merge_sampling_defaults(const Json& file, const Json& o
   SamplingDefaults defaults;
   for (const Json* source : {&file, &overrides}) {
     const char* where = source == &file ? "generation_config.json" : "--override-generation-config";
+    const char* remedy = source == &file ? "correct it, or use --generation-config vllm" : "correct it";
     Status status;
     const auto number = [&](const char* name, auto& target, double low, double high) {
       const Json* value = source->find(name);
       if (value == nullptr || value->is_null()) return;
       if (!value->is_number() || !(value->as_double() >= low && value->as_double() <= high)) {
         status = Error{ErrorCode::kInvalidArgument,
-                       fmt::format("{}: {} must be a number from {:g} to {:g}", where, name, low, high),
-                       "correct it, or use --generation-config vllm", name};
+                       fmt::format("{}: {} must be a number from {:g} to {:g}", where, name, low, high), remedy, name};
         return;
       }
       using Value = typename std::remove_reference_t<decltype(target)>::value_type;

@@ -15,19 +15,9 @@
 
 namespace seraph {
 
-/// generation_config.json, and what config.json says of the same: eos ids and sampling defaults.
-struct GenerationDefaults {
-  std::vector<int32_t> eos_token_ids;  // generation_config.json's, else config.json's; in file order
-  int32_t bos_token_id = -1;
-  int32_t pad_token_id = -1;
-  bool has_temperature = false, has_top_p = false, has_top_k = false, has_min_p = false, has_repetition_penalty = false;
-  float temperature = 1.0F, top_p = 1.0F, min_p = 0.0F, repetition_penalty = 1.0F;
-  int32_t top_k = 0;
-  int32_t max_new_tokens = 0;  // 0: not given
-};
-
-/// Reads generation_config.json (optional) and the eos/bos/pad ids of config.json.
-Result<GenerationDefaults> read_generation_defaults(const std::string& model_dir);
+/// The eos_token_id of generation_config.json, in file order; where that file or its ids are absent, of the model's
+/// config.json. Nothing else in the file matters here: sampling defaults belong to whoever serves.
+Result<std::vector<int32_t>> read_end_ids(const std::string& model_dir, const std::string& generation_config_dir);
 
 class Checkpoint {
  public:

@@ -56,6 +56,8 @@ class Tokenizer {
 
   /// tokenizer_config.json's special tokens by name (bos_token, eos_token, ...) as an object of strings, for templates.
   virtual const Json& special_tokens() const = 0;
+  /// The id of its eos_token; -1 when there is none.
+  int32_t eos_id() const;
   /// The chat template's text: chat_template.jinja, else tokenizer_config.json's chat_template (a string, or the list
   /// form: the entry named "default", and "tool_use" when tools are given), else chat_template.json; "" when there is
   /// none.

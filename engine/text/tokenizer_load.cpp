@@ -38,6 +38,11 @@ bool is_tiktoken_text(std::string_view bytes) {
 
 }  // namespace
 
+int32_t Tokenizer::eos_id() const {
+  const Json* eos = special_tokens().find("eos_token");
+  return eos != nullptr && eos->is_string() ? find_piece(eos->as_string()) : -1;
+}
+
 Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& model_dir) {
   SERAPH_ASSIGN_OR_RETURN(text::TokenizerConfig config, text::TokenizerConfig::read(model_dir));
   const std::string json = model_dir + "/tokenizer.json", model = model_dir + "/tokenizer.model";

@@ -193,6 +193,16 @@ TEST_F(ServerSettingsTest, SamplingDefaultsMerge) {
   EXPECT_FALSE(make(Verb::kServe, {path_, "--generation-config", "/no/such"}).ok());
 }
 
+TEST_F(ServerSettingsTest, BadSamplingDefaultsMatterOnlyWhereTheyAreUsed) {
+  write("generation_config.json", R"({"temperature": "hot", "eos_token_id": 2})");
+  const auto used = make(Verb::kServe, {path_});
+  ASSERT_FALSE(used.ok());
+  EXPECT_NE(used.error().text().find("--generation-config vllm"), std::string::npos) << used.error().text();
+  const auto unused = make(Verb::kServe, {path_, "--generation-config", "vllm"});
+  ASSERT_TRUE(unused.ok()) << unused.error().text();
+  EXPECT_EQ(unused->engine.generation_config_dir, path_) << "its end ids still count";
+}
+
 TEST(WebPage, IsAtTheRootWithItsFiles) {
   Router router;
   add_web_page(router);

@@ -119,6 +119,42 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
   EXPECT_GT(hits, 0);
 }
 
+TEST(Engine, TheTokenizersEosEndsAnswersBesideTheFilesOwn) {
+  Request request;
+  request.id = 1;
+  request.prompt_ids = {5, 6, 7, 8};
+  request.sampling.tokens_max = 8;
+  EngineOptions options = options_for("qwen3");
+  EngineClient plain(options);
+  plain.submit(request);
+  plain.wait_for_all();
+  const std::vector<TokenId> whole = plain.answers[1].tokens;
+  ASSERT_EQ(whole.size(), 8U);
+
+  const TokenId eos = whole[3];
+  options.tokenizer_eos = [eos] { return eos; };
+  EngineClient client(options);
+  const std::vector<TokenId>& ids = client.engine->info().eos_ids;
+  EXPECT_EQ(ids.size(), plain.engine->info().eos_ids.size() + 1);
+  client.submit(request);
+  Request ignoring = request;
+  ignoring.id = 2;
+  ignoring.sampling.ignore_eos = true;
+  client.submit(ignoring);
+  Request longer = request;
+  longer.id = 3;
+  longer.sampling.tokens_min = 8;
+  client.submit(longer);
+  client.wait_for_all();
+  const auto first = static_cast<size_t>(std::find(whole.begin(), whole.end(), eos) - whole.begin());
+  EXPECT_EQ(client.answers[1].tokens, std::vector<TokenId>(whole.begin(), whole.begin() + first + 1));
+  EXPECT_EQ(client.answers[1].finish, FinishReason::kStop);
+  EXPECT_EQ(client.answers[2].tokens, whole);
+  EXPECT_EQ(client.answers[3].tokens.size(), 8U);
+  const auto last = client.answers[3].tokens.end() - 1;
+  EXPECT_EQ(std::find(client.answers[3].tokens.begin(), last, eos), last) << "masked before min_tokens";
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Models, EngineExactness,
     testing::Values(ExactnessCase{"qwen3", "auto", "auto"}, ExactnessCase{"qwen3", "float32", "auto"},

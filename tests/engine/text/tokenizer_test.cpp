@@ -243,6 +243,7 @@ TEST(Tokenizer, SpecialTokensMapFillsWhatTheConfigLacks) {
   EXPECT_EQ(tokens.find("eos_token")->as_string(), "y");
   EXPECT_EQ(tokens.find("pad_token")->as_string(), "x");
   EXPECT_EQ(tokens.find("bos_token"), nullptr);
+  EXPECT_EQ(tokenizer->eos_id(), tokenizer->find_piece("y"));
 }
 
 TEST(Tokenizer, BrokenFilesNameFileAndKey) {
