@@ -280,6 +280,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
                                          .block_tokens = options.block_tokens,
                                          .adapter_slots = options.max_loras,
                                          .adapter_rank_max = options.max_lora_rank}));
+  if (const std::string notice = model.backend->notice(); !notice.empty()) spdlog::warn("{}", notice);
   info.num_parameters = model.decoder->num_parameters();
   info.weight_bytes = model.decoder->weight_bytes();
   info.activation_bytes = model.decoder->activation_bytes();

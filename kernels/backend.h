@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "kernels/device_queue.h"
 
@@ -66,6 +67,10 @@ struct Tensor {
 
   /// The same memory, only the first `count` rows.
   Tensor first_rows(int64_t count) const { return Tensor{data, dtype, count, cols, stride}; }
+  /// `count` rows from `begin` on.
+  Tensor rows_from(int64_t begin, int64_t count) const {
+    return Tensor{static_cast<char*>(data) + begin * stride * dtype_bytes(dtype), dtype, count, cols, stride};
+  }
   /// `count` columns from `begin` on.
   Tensor columns(int64_t begin, int64_t count) const {
     return Tensor{static_cast<char*>(data) + begin * dtype_bytes(dtype), dtype, rows, count, stride};
@@ -129,6 +134,13 @@ struct SwapKvArgs {
   std::span<const int32_t> device_blocks = {};
   std::span<const int32_t> host_blocks = {};
   bool to_host = true;
+};
+
+/// A part of the memory that a device holds beside weights, activations and KV cache, for the memory plan.
+struct MemoryUse {
+  const char* what = "";  // a literal: "sampler"
+  int64_t device_bytes = 0;
+  int64_t host_bytes = 0;  // pinned
 };
 
 /// The largest step.
@@ -324,6 +336,10 @@ class Backend : public DeviceQueue {
                                               uint64_t seed) = 0;
   /// Reserves what the operations below need. False when memory ran out.
   virtual bool plan_scratch(const ScratchPlan& plan) = 0;
+  /// What it reserved. Empty when that is nothing worth naming.
+  virtual std::vector<MemoryUse> memory_uses() const { return {}; }
+  /// What whoever runs the program should know after plan_scratch(): one sentence, or "".
+  virtual std::string notice() const { return {}; }
 
   virtual void embed(const EmbedArgs& args) = 0;
   virtual void rms_norm(const RmsNormArgs& args) = 0;

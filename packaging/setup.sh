@@ -69,6 +69,23 @@ install_page_packages() {
     say "npm could not install it: the chat page is embedded without bundling"
 }
 
+# install_cuda_compiler BUILD: nvcc and its static runtime from PyPI, into BUILD/cuda and without root, unless the system
+# has one where CMake looks.
+install_cuda_compiler() {
+  local build=$1 nvcc
+  for nvcc in "$(command -v nvcc)" "${CUDA_HOME:-}/bin/nvcc" "${CUDA_PATH:-}/bin/nvcc" /usr/local/cuda/bin/nvcc \
+    "$build"/cuda/lib/python3*/site-packages/nvidia/cu1[3-9]/bin/nvcc; do
+    if [ -x "$nvcc" ]; then return 0; fi
+  done
+  install_packages python3 python3-venv
+  say "installing the CUDA compiler (PyPI, 0.5 GB) into $build/cuda"
+  if ! python3 -m venv "$build/cuda" || ! "$build/cuda/bin/pip" install -q 'nvidia-cuda-nvcc==13.0.*' \
+    'nvidia-cuda-crt==13.0.*' 'nvidia-nvvm==13.0.*' 'nvidia-cuda-runtime==13.0.*' >&2; then
+    say "the CUDA compiler could not be installed; with one in PATH or CUDA_HOME, --with-cuda uses that"
+    exit 1
+  fi
+}
+
 # configure_and_build SOURCE BUILD TARGET OPTION...
 configure_and_build() {
   local source=$1 build=$2 target=$3

@@ -16,12 +16,6 @@ constexpr int64_t kBlocksPerSm = 2;
 
 const DeviceWeight& device_weight(const Weight* weight) { return static_cast<const DeviceWeight&>(*weight); }
 
-Tensor rows_of(const Tensor& x, int64_t begin, int64_t count) {
-  Tensor part = x.first_rows(count);
-  part.data = static_cast<char*>(x.data) + begin * x.stride * dtype_bytes(x.dtype);
-  return part;
-}
-
 }  // namespace
 
 CudaBackend::CudaBackend(const DeviceProperties& device, const CudaBackendOptions& options)
@@ -87,7 +81,7 @@ int64_t CudaBackend::kv_block_bytes(const KvShape& shape) const { return shape.n
 
 std::unique_ptr<Weight> CudaBackend::pack(const PackArgs& args) {
   std::unique_ptr<DeviceWeight> weight = packer_.pack(args);
-  if (weight == nullptr || !reserve_linear_workspace(weight->product())) return nullptr;
+  if (weight == nullptr || !reserve_linear_workspace(*weight)) return nullptr;
   return weight;
 }
 
@@ -98,15 +92,16 @@ Buffer CudaBackend::pack_bias(std::span<const float> values, bool gate_up) {
 std::unique_ptr<Weight> CudaBackend::pack_random(int64_t rows, int64_t cols, DType compute, float scale,
                                                  uint64_t seed) {
   auto weight = std::make_unique<DeviceWeight>(rows, cols, compute, false);
-  if (!weight->allocate(work_) || !reserve_linear_workspace(weight->product())) return nullptr;
+  if (!weight->allocate(work_) || !reserve_linear_workspace(*weight)) return nullptr;
   work_.check(fill_random({.weight = weight->layout(), .rows = rows, .scale = scale, .seed = seed}, work_.stream()));
   return weight;
 }
 
 /// One workspace for all products: the counters, which are zero between calls, lie before a line that no partial sum
 /// of any weight crosses.
-bool CudaBackend::reserve_linear_workspace(const LinearWeight& weight) {
-  const LinearWorkspace needed = linear_skinny_workspace(weight);
+bool CudaBackend::reserve_linear_workspace(const DeviceWeight& weight) {
+  wide_.expect(weight);
+  const LinearWorkspace needed = linear_skinny_workspace(weight.product());
   linear_counters_bytes_ = std::max(linear_counters_bytes_, needed.counters_bytes);
   linear_partials_bytes_ = std::max(linear_partials_bytes_, needed.bytes - needed.counters_bytes);
   const int64_t bytes = linear_counters_bytes_ + linear_partials_bytes_;
@@ -124,7 +119,7 @@ bool CudaBackend::reserve_attention_workspace(const KvShape& shape, int32_t num_
 
 bool CudaBackend::plan_scratch(const ScratchPlan& plan) {
   const int64_t logit_rows = std::max<int64_t>({plan.logit_rows_max, plan.sequences_max, 1});
-  if (!sampler_.plan(logit_rows, plan.cols_max)) return false;
+  if (!sampler_.plan(logit_rows, plan.cols_max) || !wide_.plan(plan.rows_max, device_.sm_version)) return false;
   if (plan.num_heads == 0) return true;
   const int64_t blocks = (plan.context_max + plan.kv.block_tokens - 1) / plan.kv.block_tokens;
   constexpr int64_t kListsPerRow = 4;
@@ -133,6 +128,19 @@ bool CudaBackend::plan_scratch(const ScratchPlan& plan) {
                            plan.logit_rows_max + plan.sequences_max * (blocks + 1);
   return lists_.plan(std::max(integers, kListIntegersMin)) &&
          reserve_attention_workspace(plan.kv, plan.num_heads, plan.sequences_max, plan.context_max);
+}
+
+std::vector<MemoryUse> CudaBackend::memory_uses() const {
+  return {{.what = "products", .device_bytes = linear_workspace_.bytes() + wide_.workspace_bytes()},
+          {.what = "attention", .device_bytes = attention_workspace_.bytes()},
+          {.what = "sampler", .device_bytes = sampler_.device_bytes(), .host_bytes = sampler_.host_bytes()},
+          {.what = "lists of a step", .device_bytes = lists_.bytes()},
+          {.what = "staging", .device_bytes = packer_.bytes(), .host_bytes = staging_.bytes()}};
+}
+
+std::string CudaBackend::notice() const {
+  if (wide_.why_not().empty()) return "";
+  return "steps of more than 64 rows are slower than they could be: cuBLASLt is not used, because " + wide_.why_not();
 }
 
 void CudaBackend::upload(void* device, const void* host, int64_t bytes) { staging_.copy(device, host, bytes); }
@@ -218,36 +226,39 @@ void CudaBackend::rms_norm(const RmsNormArgs& args) {
 void CudaBackend::linear(const LinearArgs& args) {
   begin_step();
   const DeviceWeight& weight = device_weight(args.weight);
-  for (int64_t begin = 0; begin < args.x.rows && !work_.failed(); begin += kSkinnyRowsMax) {
-    const int64_t count = std::min(kSkinnyRowsMax, args.x.rows - begin);
-    LinearArgs part = args;
-    part.x = rows_of(args.x, begin, count);
-    part.out = rows_of(args.out, begin, count);
-    multiply(part, weight);
-  }
-}
-
-void CudaBackend::multiply(const LinearArgs& args, const DeviceWeight& weight) {
-  const LinearWeight product = weight.product();
-  const LinearWorkspace workspace = linear_skinny_workspace(product);
-  const int64_t skipped = linear_counters_bytes_ - workspace.counters_bytes;
-  LinearSkinnyLaunch launch = {.x = args.x,
-                               .weight = product,
-                               .num_outputs = weight.num_outputs(),
-                               .bias = args.bias,
-                               .epilogue = args.epilogue,
-                               .out = args.out,
-                               .workspace = static_cast<char*>(linear_workspace_.data()) + skipped,
-                               .workspace_bytes = linear_workspace_.bytes() - skipped,
-                               .shared_bytes_max = device_.shared_bytes_per_block_max};
+  LinearArgs whole = args;
   // Columns up to the next group are the tensors' padding, and zero on the weight's side.
-  launch.x.cols = product.cols;
-  if (weight.gate_up()) launch.out.cols = weight.num_outputs() / 2;
-  if (launch.x.stride < launch.x.cols || launch.out.stride < launch.out.cols) {
+  whole.x.cols = weight.product().cols;
+  if (weight.gate_up()) whole.out.cols = weight.num_outputs() / 2;
+  if (whole.x.stride < whole.x.cols || whole.out.stride < whole.out.cols) {
     work_.check({kErrorInvalidValue, "linear(): rows without room for whole groups of 8"});
     return;
   }
-  work_.check(linear_skinny(launch, work_.stream()));
+  if (work_.failed()) return;
+  if (whole.x.rows > kSkinnyRowsMax && wide_.ready() && wide_.multiply(whole, weight)) return;
+  for (int64_t begin = 0; begin < args.x.rows && !work_.failed(); begin += kSkinnyRowsMax) {
+    const int64_t count = std::min(kSkinnyRowsMax, args.x.rows - begin);
+    LinearArgs part = whole;
+    part.x = whole.x.rows_from(begin, count);
+    part.out = whole.out.rows_from(begin, count);
+    multiply_few(part, weight);
+  }
+}
+
+void CudaBackend::multiply_few(const LinearArgs& args, const DeviceWeight& weight) {
+  const LinearWeight product = weight.product();
+  const LinearWorkspace workspace = linear_skinny_workspace(product);
+  const int64_t skipped = linear_counters_bytes_ - workspace.counters_bytes;
+  work_.check(linear_skinny({.x = args.x,
+                             .weight = product,
+                             .num_outputs = weight.num_outputs(),
+                             .bias = args.bias,
+                             .epilogue = args.epilogue,
+                             .out = args.out,
+                             .workspace = static_cast<char*>(linear_workspace_.data()) + skipped,
+                             .workspace_bytes = linear_workspace_.bytes() - skipped,
+                             .shared_bytes_max = device_.shared_bytes_per_block_max},
+                            work_.stream()));
 }
 
 void CudaBackend::rope_cache_write(const RopeCacheArgs& args) {

@@ -8,6 +8,7 @@
 #include "kernels/cuda/device_lists.h"
 #include "kernels/cuda/device_sampler.h"
 #include "kernels/cuda/device_weight.h"
+#include "kernels/cuda/wide_products.h"
 #include "kernels/cuda_access.h"
 
 namespace seraph::cuda {
@@ -31,6 +32,8 @@ class CudaBackend final : public Backend {
   Buffer pack_bias(std::span<const float> values, bool gate_up) override;
   std::unique_ptr<Weight> pack_random(int64_t rows, int64_t cols, DType compute, float scale, uint64_t seed) override;
   bool plan_scratch(const ScratchPlan& plan) override;
+  std::vector<MemoryUse> memory_uses() const override;
+  std::string notice() const override;
 
   void upload(void* device, const void* host, int64_t bytes) override;
   void download(void* host, const void* device, int64_t bytes) override;
@@ -61,9 +64,9 @@ class CudaBackend final : public Backend {
     OwnedEvent begin;
     OwnedEvent end;
   };
-  bool reserve_linear_workspace(const LinearWeight& weight);
+  bool reserve_linear_workspace(const DeviceWeight& weight);
   bool reserve_attention_workspace(const KvShape& shape, int32_t num_heads, int64_t sequences_max, int64_t context_max);
-  void multiply(const LinearArgs& args, const DeviceWeight& weight);
+  void multiply_few(const LinearArgs& args, const DeviceWeight& weight);
   void attend_prompts(const AttentionArgs& args, const int32_t* lists[3]);
   void attend_generated(const AttentionArgs& args, const int32_t* lists[3], const uint64_t* paths);
   const uint64_t* find_paths(const AttentionArgs& args);
@@ -77,6 +80,7 @@ class CudaBackend final : public Backend {
   DeviceLists lists_{work_, staging_};
   DeviceSampler sampler_{work_, staging_};
   WeightPacker packer_{work_, staging_};
+  WideProducts wide_{work_};
 
   int64_t linear_counters_bytes_ = 0;  // the part of the workspace that is zero between calls, of the largest weight
   int64_t linear_partials_bytes_ = 0;

@@ -16,6 +16,7 @@ class DeviceLists {
 
   /// Room for so many integers in all. False when there is no memory.
   bool plan(int64_t integers);
+  int64_t bytes() const { return step_.bytes() + operation_.bytes(); }
   /// Lists of the same sizes in the same order always go to the same addresses.
   void stage(std::span<const std::span<const int32_t>> lists);
   /// What was staged is found no more; it stays where it is.

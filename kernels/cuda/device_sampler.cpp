@@ -62,6 +62,21 @@ bool DeviceSampler::plan(int64_t rows_max, int64_t columns) {
   return true;
 }
 
+int64_t DeviceSampler::device_bytes() const {
+  int64_t bytes = 0;
+  for (const Buffer* buffer :
+       {&device_rows_, &device_counts_, &device_bias_, &device_banned_, &device_allowed_, &saved_, &results_}) {
+    bytes += buffer->bytes();
+  }
+  return bytes;
+}
+
+int64_t DeviceSampler::host_bytes() const {
+  int64_t bytes = 0;
+  for (const Buffer& memory : fetched_memory_) bytes += memory.bytes();
+  return bytes;
+}
+
 int32_t DeviceSampler::stride_of(std::span<const SampleRow> rows) {
   int32_t most = 1;
   for (const SampleRow& row : rows) most = std::max(most, std::min(row.num_logprobs, kLogprobsMax) + 1);

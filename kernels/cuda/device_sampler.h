@@ -22,6 +22,9 @@ class DeviceSampler {
 
   /// Room for steps of so many rows of so many columns. False when there is no memory.
   bool plan(int64_t rows_max, int64_t columns);
+  /// What plan() reserved on the device, and pinned on the host.
+  int64_t device_bytes() const;
+  int64_t host_bytes() const;
 
   /// Moves what the rows ask for to the device, where launch() then finds it. False when it does not fit at once.
   bool stage(const SampleArgs& args);

@@ -1,7 +1,10 @@
 #include "kernels/cuda/device_weight.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
+
+#include "kernels/cuda/types.h"
 
 namespace seraph::cuda {
 namespace {
@@ -10,6 +13,18 @@ constexpr int64_t kGroupRows = 8;  // gate and up alternate in groups of so many
 constexpr int64_t kPieceBytes = int64_t{16} << 20;
 
 int64_t rounded_up(int64_t count) { return (count + kGroupRows - 1) / kGroupRows * kGroupRows; }
+
+/// Where the values of a bias begin in each type, and where they end.
+struct BiasLayout {
+  explicit BiasLayout(int64_t count)
+      : f16(aligned(count * 4)), bf16(f16 + aligned(count * 2)), bytes(bf16 + count * 2) {}
+  int64_t f16;
+  int64_t bf16;
+  int64_t bytes;
+
+ private:
+  static int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
+};
 
 }  // namespace
 
@@ -68,17 +83,29 @@ std::unique_ptr<DeviceWeight> WeightPacker::pack(const PackArgs& args) {
   return weight;
 }
 
+const void* bias_of_type(const float* bias, int64_t count, DType dtype) {
+  const BiasLayout layout(count);
+  const int64_t begin = dtype == DType::kF32 ? 0 : dtype == DType::kF16 ? layout.f16 : layout.bf16;
+  return reinterpret_cast<const char*>(bias) + begin;
+}
+
 Buffer WeightPacker::pack_bias(std::span<const float> values, bool gate_up) {
   const auto half = static_cast<int64_t>(values.size() / 2);
   const int64_t count = gate_up ? 2 * rounded_up(half) : static_cast<int64_t>(values.size());
-  std::vector<float> ordered(static_cast<size_t>(count));
+  const BiasLayout layout(count);
+  std::vector<char> ordered(static_cast<size_t>(layout.bytes));
   for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i) {
     const int64_t row = gate_up && i >= half ? i - half : i;
     const int64_t group = i >= half ? kGroupRows : 0;
     const int64_t to = gate_up ? row / kGroupRows * 2 * kGroupRows + group + row % kGroupRows : i;
-    ordered[static_cast<size_t>(to)] = values[static_cast<size_t>(i)];
+    const float value = values[static_cast<size_t>(i)];
+    const half_t as_f16 = from_float<half_t>(value);
+    const bf16_t as_bf16 = from_float<bf16_t>(value);
+    std::memcpy(ordered.data() + to * 4, &value, sizeof(value));
+    std::memcpy(ordered.data() + layout.f16 + to * 2, &as_f16, sizeof(as_f16));
+    std::memcpy(ordered.data() + layout.bf16 + to * 2, &as_bf16, sizeof(as_bf16));
   }
-  Buffer bias = work_.allocate(count * static_cast<int64_t>(sizeof(float)));
+  Buffer bias = work_.allocate(layout.bytes);
   if (bias.data() != nullptr) staging_.copy(bias.data(), ordered.data(), bias.bytes());
   return bias;
 }

@@ -37,6 +37,10 @@ class DeviceWeight final : public Weight {
   Buffer storage_;
 };
 
+/// What pack_bias() made of `count` values: as f32, which its address stands for, and behind that as f16 and bf16, for
+/// products that add a bias of their result's type.
+const void* bias_of_type(const float* bias, int64_t count, DType dtype);
+
 class WeightPacker {
  public:
   WeightPacker(StreamWork& work, Staging& staging) : work_(work), staging_(staging) {}
@@ -44,6 +48,8 @@ class WeightPacker {
   /// Null when memory ran out or the device failed.
   std::unique_ptr<DeviceWeight> pack(const PackArgs& args);
   Buffer pack_bias(std::span<const float> values, bool gate_up);
+  /// Device memory that is kept for the next tensor.
+  int64_t bytes() const { return source_.bytes(); }
 
  private:
   bool pack_part(const HostMatrix& part, const DeviceWeight& weight, int64_t first_row);

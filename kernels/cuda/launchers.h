@@ -13,5 +13,5 @@
 #include "kernels/cuda/rms_norm.h"           // with the residual add
 #include "kernels/cuda/rope_cache.h"         // q and k norms, rotation, KV write
 #include "kernels/cuda/sample.h"             // logits to tokens and logprobs
-#include "kernels/cuda/silu_mul.h"           // the gate of products of more rows
+#include "kernels/cuda/silu_mul.h"           // the gate, behind products of more rows
 #include "kernels/cuda/swap_kv_blocks.h"     // KV blocks to pinned host memory and back

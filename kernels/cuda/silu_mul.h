@@ -7,12 +7,12 @@
 namespace seraph::cuda {
 
 /// out = gate / (1 + exp(-gate)) * up, in f32, rounded once.
-/// gate, up  [T, N] one of f32, f16, bf16, both the same
-/// out       [T, N] any of the three dtypes; may be gate or up where the dtype is the same
-/// Asynchronous on the stream, allocates nothing. Errors: kErrorInvalidValue for another dtype or shape.
+/// product  [T, 2 N] f16 or bf16: gate and up in turns of 8 columns, as gate-and-up weights give them
+/// out      [T, N] f16 or bf16; N a multiple of 8
+/// Rows begin on 16 bytes. Asynchronous on the stream, allocates nothing, safe in graph capture.
+/// Errors: kErrorInvalidValue for another dtype, shape or alignment.
 struct SiluMulLaunch {
-  Tensor gate;
-  Tensor up;
+  Tensor product;
   Tensor out;
 };
 Status silu_mul(const SiluMulLaunch& args, Stream stream);

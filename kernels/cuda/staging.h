@@ -12,6 +12,7 @@ class Staging {
   /// False when there is no memory.
   bool open(int64_t half_bytes);
   void copy(void* device, const void* host, int64_t bytes);
+  int64_t bytes() const { return halves_[0].memory.bytes() + halves_[1].memory.bytes(); }
 
  private:
   struct Half {

@@ -34,8 +34,8 @@ Device& Device::current() {
 }
 
 int64_t Device::num_living() const {
-  return heap_.num_living() +
-         static_cast<int64_t>(streams_.size() + events_.size() + graphs_.size() + graph_execs_.size());
+  return heap_.num_living() + static_cast<int64_t>(streams_.size() + events_.size() + graphs_.size() +
+                                                   graph_execs_.size() + library_handles_.size());
 }
 
 int32_t Device::shared_bytes_per_block_max() const {

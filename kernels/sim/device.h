@@ -23,6 +23,7 @@ struct DeviceOptions {
   int64_t memory_bytes = int64_t{1} << 30;
   bool count_accesses = true;  // sectors and bank conflicts; budgets hold only with it
   bool enforce_budgets = true;
+  bool has_blas = true;                           // false: a machine where cuBLASLt is not installed
   int64_t fail_at_call = 0;                       // the n-th runtime call from now on returns fail_code (0: none)
   int32_t fail_code = cuda::kErrorLaunchFailure;  // a sticky code also fails every later call
 };
@@ -67,7 +68,7 @@ class Device {
 
   /// "" or what is wrong: the first defect, with kernel, block and thread named.
   const std::string& fault() const { return fault_; }
-  /// Living allocations, streams, events and graphs: zero when everything was given back.
+  /// Living allocations, streams, events, graphs and handles of libraries: zero when everything was given back.
   int64_t num_living() const;
   const LaunchStats& last_launch() const { return last_launch_; }
   /// Sums by kernel name since the device was made.
@@ -99,6 +100,7 @@ class Device {
   std::vector<std::unique_ptr<EventState>>& events() { return events_; }
   std::vector<std::unique_ptr<GraphState>>& graphs() { return graphs_; }
   std::vector<std::unique_ptr<GraphExecState>>& graph_execs() { return graph_execs_; }
+  std::map<void*, uint32_t>& library_handles() { return library_handles_; }
 
  private:
   uint64_t random();
@@ -114,6 +116,7 @@ class Device {
   std::vector<std::unique_ptr<EventState>> events_;
   std::vector<std::unique_ptr<GraphState>> graphs_;
   std::vector<std::unique_ptr<GraphExecState>> graph_execs_;
+  std::map<void*, uint32_t> library_handles_;  // of blas.cpp, and what each stands for
   uint64_t random_state_;
   uint32_t next_serial_ = 1;
   int32_t sticky_code_ = 0;

@@ -59,8 +59,7 @@ CostCase gather_case(CostMemory& memory, int64_t rows, int64_t hidden) {
 }
 
 CostCase silu_mul_case(CostMemory& memory, int64_t rows, int64_t intermediate) {
-  const cuda::SiluMulLaunch args = {memory.matrix(rows, intermediate), memory.matrix(rows, intermediate),
-                                    memory.matrix(rows, intermediate)};
+  const cuda::SiluMulLaunch args = {memory.matrix(rows, 2 * intermediate), memory.matrix(rows, intermediate)};
   const int64_t bytes = rows * intermediate * 2;
   return {"silu_mul, rows " + std::to_string(rows), 2 * bytes, bytes,
           [args](cuda::Stream stream) { return cuda::silu_mul(args, stream); }};
