@@ -22,6 +22,7 @@ DecoderExecutor::DecoderExecutor(Args args)
     : decoder_(*args.decoder),
       backend_(*args.backend),
       cache_(std::move(args.cache)),
+      host_blocks_(std::move(args.host_blocks)),
       kv_bytes_(cache_.storage.bytes()),
       sample_model_(std::move(args.sample_model)),
       padded_rows_max_(std::min({args.rows_max, args.num_seqs_max, args.logit_rows_max})),
@@ -115,8 +116,27 @@ void DecoderExecutor::limit_thinking(const Sequence& sequence, SampleRow& row) {
   row.banned = {};  // by min_tokens or a bad word: nothing else is left
 }
 
+/// Neighbours in the same direction go together; the order stays.
+void DecoderExecutor::swap(std::span<const SwappedBlock> swaps) {
+  for (size_t begin = 0; begin < swaps.size();) {
+    const bool to_host = swaps[begin].to_host;
+    swapped_device_.clear();
+    swapped_host_.clear();
+    for (; begin < swaps.size() && swaps[begin].to_host == to_host; ++begin) {
+      swapped_device_.push_back(swaps[begin].device);
+      swapped_host_.push_back(swaps[begin].host);
+    }
+    backend_.swap_kv_blocks({.cache = &cache_,
+                             .host = &host_blocks_,
+                             .device_blocks = swapped_device_,
+                             .host_blocks = swapped_host_,
+                             .to_host = to_host});
+  }
+}
+
 void DecoderExecutor::launch(const StepPlan& plan) {
   const MonotonicUs begin = now_us();
+  swap(plan.swaps);
   Step& step = steps_[static_cast<size_t>((oldest_ + num_in_flight_) % kStepsMax)];
   for (const AdapterWrite& write : plan.adapter_writes) decoder_.write_adapter(write.slot, *write.adapter->weights);
   const Shape shape = shape_of(plan);

@@ -27,6 +27,7 @@ class DecoderExecutor final : public StepExecutor {
     Decoder* decoder = nullptr;  // outlive the executor
     Backend* backend = nullptr;
     KvCache cache = {};
+    Buffer host_blocks = {};  // of allocate_host(): where plans swap blocks to
     SampleModel sample_model = {};
     int32_t rows_max = 0;
     int32_t num_seqs_max = 0;
@@ -70,12 +71,15 @@ class DecoderExecutor final : public StepExecutor {
   /// Sets the ids that the row's constraint leaves.
   void constrain(const Sequence& sequence, SampleRow& row);
   void remember_draws(const StepPlan& plan);
+  void swap(std::span<const SwappedBlock> swaps);
   void compute(const Shape& shape, const Batch& batch, const SampleArgs& draws);
   void run(const Batch& batch, const SampleArgs& draws);
 
   Decoder& decoder_;
   Backend& backend_;
   KvCache cache_;
+  Buffer host_blocks_;
+  std::vector<int32_t> swapped_device_, swapped_host_;  // scratch of swap()
   const int64_t kv_bytes_;
   const SampleModel sample_model_;
   const int32_t padded_rows_max_;

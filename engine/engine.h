@@ -48,6 +48,8 @@ struct EngineOptions {
   int64_t kv_cache_bytes = 0;           // 0: a share of free memory, at most what max_num_seqs can use
   int32_t num_kv_blocks_override = 0;   // > 0: exactly so many blocks
   double gpu_memory_utilization = 0.9;  // share of a GPU's memory that the process may take
+  int64_t swap_bytes = -1;              // host memory for preempted sequences; -1: 1 GiB beside a GPU, else none
+  std::string preemption = "auto";      // auto (by cost) | swap | recompute
   bool enforce_eager = false;           // never record steps for replay
   int32_t max_loras = 0;                // adapters in one step; 0: none can be loaded
   int32_t max_lora_rank = 16;           // of an adapter's matrices
@@ -55,6 +57,13 @@ struct EngineOptions {
   bool pin_threads = true;
   int32_t submit_ring_slots = 4096;  // waiting submissions and cancels before 429
   int32_t queued_requests_max = 0;   // admission limit on unfinished requests; 0: none
+};
+
+/// A part of the memory that the engine holds.
+struct MemoryPart {
+  std::string name;  // "weights"
+  int64_t bytes = 0;
+  bool on_host = false;  // pinned beside a GPU, which has the rest
 };
 
 /// What came out of loading; constant afterwards.
@@ -75,6 +84,8 @@ struct EngineInfo {
   int64_t activation_bytes = 0;
   int64_t adapter_bytes = 0;  // of the slots that adapters are computed from
   int32_t max_loras = 0;
+  int64_t host_block_bytes = 0;    // for preempted sequences
+  std::vector<MemoryPart> memory;  // all of it, weights, cache, activations and adapter slots included
   double load_seconds = 0;
   bool prefix_caching = true;
   PoolingInfo pooling;
@@ -93,6 +104,9 @@ struct EngineStats {
   int64_t prompt_tokens = 0;  // prefilled or taken from the cache
   int64_t generation_tokens = 0;
   int64_t num_preemptions = 0;
+  int64_t num_swaps = 0;  // preemptions whose keys and values went to host memory
+  int64_t host_blocks_total = 0;
+  int64_t host_blocks_held = 0;
   int64_t num_steps = 0;
   int64_t step_tokens_last = 0;  // rows of the last step
   int64_t device_us = 0;         // time inside kernels, summed over steps

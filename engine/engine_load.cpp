@@ -111,6 +111,54 @@ Result<KvCache> make_cache(const EngineOptions& options, const LoadedModel& mode
   return cache;
 }
 
+/// The backend has memory of its own, and what is swapped leaves it. The CPU's blocks would only go from memory to
+/// memory.
+bool has_own_memory(const Backend& backend) { return backend.can_record(); }
+
+Result<Preemption> choose_preemption(const EngineOptions& options) {
+  if (options.preemption == "auto") return Preemption::kByCost;
+  if (options.preemption == "swap") return Preemption::kSwap;
+  if (options.preemption == "recompute") return Preemption::kRecompute;
+  return Error{ErrorCode::kInvalidArgument, "preemption mode \"" + options.preemption + "\" is not offered",
+               "use auto, swap or recompute", "preemption_mode"};
+}
+
+/// Host memory for the blocks of preempted sequences, no more than all sequences of full length could use. Empty: they
+/// are computed again.
+Result<Buffer> make_host_blocks(const EngineOptions& options, const LoadedModel& model, int64_t block_bytes) {
+  constexpr int64_t kBytesBesideGpu = int64_t{1} << 30;
+  const bool chosen = options.swap_bytes < 0;
+  const bool wanted = !model.info.pooling.pools() && options.preemption != "recompute";
+  const int64_t asked = !chosen ? options.swap_bytes : has_own_memory(*model.backend) ? kBytesBesideGpu : 0;
+  const int64_t blocks_per_seq = (model.info.max_model_len + options.block_tokens - 1) / options.block_tokens;
+  const int64_t blocks = std::min(asked / block_bytes, blocks_per_seq * model.info.max_num_seqs);
+  if (!wanted || blocks == 0) return Buffer();
+  Buffer memory = model.backend->allocate_host(blocks * block_bytes);
+  if (memory.data() != nullptr) return memory;
+  if (!chosen) {
+    return Error{
+        ErrorCode::kOutOfMemory,
+        "the system refused " + std::to_string(blocks * block_bytes >> 20) + " MiB of host memory for swapping",
+        "lower --swap-space", "swap_space"};
+  }
+  spdlog::warn("no host memory for swapping: preempted sequences are computed again");
+  return Buffer();
+}
+
+/// Every byte of the device that stays taken, and what is pinned on the host.
+std::vector<MemoryPart> list_memory(const LoadedModel& model, int64_t host_block_bytes) {
+  std::vector<MemoryPart> parts = {{"weights", model.info.weight_bytes},
+                                   {"kv_cache", model.info.kv_bytes},
+                                   {"activations", model.info.activation_bytes}};
+  if (model.info.adapter_bytes > 0) parts.push_back({"adapter_slots", model.info.adapter_bytes});
+  for (const MemoryUse& use : model.backend->memory_uses()) {
+    if (use.device_bytes > 0) parts.push_back({use.what, use.device_bytes});
+    if (use.host_bytes > 0) parts.push_back({use.what, use.host_bytes, true});
+  }
+  if (host_block_bytes > 0) parts.push_back({"swap", host_block_bytes, true});
+  return parts;
+}
+
 void fill_limits(const EngineOptions& options, const StepLimits& step, LoadedModel& model) {
   SchedulerLimits& limits = model.limits;
   limits.num_seqs_max = step.max_num_seqs;
@@ -179,16 +227,25 @@ Result<std::unique_ptr<StepExecutor>> make_pooling_executor(const EngineOptions&
 Result<std::unique_ptr<StepExecutor>> make_executor(const EngineOptions& options, const LoadPlan& plan, KvCache cache,
                                                     LoadedModel& model) {
   if (plan.pooling.info.pools()) return make_pooling_executor(options, plan, std::move(cache), model);
-  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(
-      DecoderExecutor::Args{.decoder = model.decoder.get(),
-                            .backend = model.backend.get(),
-                            .cache = std::move(cache),
-                            .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = model.info.eos_ids},
-                            .rows_max = model.info.max_num_batched_tokens,
-                            .num_seqs_max = model.info.max_num_seqs,
-                            .logit_rows_max = plan.logit_rows_max,
-                            .context_max = model.info.max_model_len,
-                            .eager = options.enforce_eager}));
+  const int64_t block_bytes = model.backend->kv_block_bytes(cache.shape);
+  SERAPH_ASSIGN_OR_RETURN(Buffer host_blocks, make_host_blocks(options, model, block_bytes));
+  SERAPH_ASSIGN_OR_RETURN(model.limits.preemption, choose_preemption(options));
+  model.limits.host_blocks = static_cast<int32_t>(host_blocks.bytes() / block_bytes);
+  // There and back, at what a slow slot or a core's copy gives.
+  constexpr int64_t kSwapBytesPerNs = 10;
+  model.limits.swap_block_ns = 2 * block_bytes / kSwapBytesPerNs;
+  model.info.host_block_bytes = host_blocks.bytes();
+  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(DecoderExecutor::Args{
+      .decoder = model.decoder.get(),
+      .backend = model.backend.get(),
+      .cache = std::move(cache),
+      .host_blocks = std::move(host_blocks),
+      .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = model.info.eos_ids},
+      .rows_max = model.info.max_num_batched_tokens,
+      .num_seqs_max = model.info.max_num_seqs,
+      .logit_rows_max = plan.logit_rows_max,
+      .context_max = model.info.max_model_len,
+      .eager = options.enforce_eager}));
 }
 
 std::string model_type_of(const Checkpoint& checkpoint, const DecoderSpec& spec) {
@@ -294,6 +351,7 @@ Result<LoadedModel> load_model(const EngineOptions& options) {
   fill_limits(options, plan.step, model);
   model.limits.eos_ids = info.eos_ids = join_eos_ids(plan.eos_ids, options);
   SERAPH_ASSIGN_OR_RETURN(model.executor, make_executor(options, plan, std::move(cache), model));
+  info.memory = list_memory(model, info.host_block_bytes);
   info.load_seconds = static_cast<double>(now_us() - begin) / 1e6;
   return model;
 }

@@ -130,6 +130,7 @@ void EngineLoop::collect() {
   } else {
     fill_prompt_logprobs(plan, result);
   }
+  scheduler_.note_cost(plan, result.device_us);
   const MonotonicUs now = now_us();
   for (const Progress& progress : scheduler_.commit_step(drawn_)) publish_progress(progress, now);
   scheduler_.clear_ended();
@@ -246,6 +247,9 @@ void EngineLoop::store_stats() {
   stats_.prompt_tokens = scheduled.prompt_tokens;
   stats_.generation_tokens = scheduled.generation_tokens;
   stats_.num_preemptions = scheduled.num_preemptions;
+  stats_.num_swaps = scheduled.num_swaps;
+  stats_.host_blocks_total = scheduler_.host_blocks().num_total();
+  stats_.host_blocks_held = scheduler_.host_blocks().num_held();
   shared_.store(stats_);
 }
 

@@ -14,6 +14,9 @@ void SharedStats::store(const EngineStats& now) {
   prompt_tokens_.store(now.prompt_tokens, kRelaxed);
   generation_tokens_.store(now.generation_tokens, kRelaxed);
   num_preemptions_.store(now.num_preemptions, kRelaxed);
+  num_swaps_.store(now.num_swaps, kRelaxed);
+  host_blocks_total_.store(now.host_blocks_total, kRelaxed);
+  host_blocks_held_.store(now.host_blocks_held, kRelaxed);
   num_steps_.store(now.num_steps, kRelaxed);
   step_tokens_last_.store(now.step_tokens_last, kRelaxed);
   device_us_.store(now.device_us, kRelaxed);
@@ -34,6 +37,9 @@ EngineStats SharedStats::load() const {
   now.prompt_tokens = prompt_tokens_.load(kRelaxed);
   now.generation_tokens = generation_tokens_.load(kRelaxed);
   now.num_preemptions = num_preemptions_.load(kRelaxed);
+  now.num_swaps = num_swaps_.load(kRelaxed);
+  now.host_blocks_total = host_blocks_total_.load(kRelaxed);
+  now.host_blocks_held = host_blocks_held_.load(kRelaxed);
   now.num_steps = num_steps_.load(kRelaxed);
   now.step_tokens_last = step_tokens_last_.load(kRelaxed);
   now.device_us = device_us_.load(kRelaxed);

@@ -24,7 +24,8 @@ class SharedStats {
  private:
   std::atomic<int64_t> num_running_{0}, num_waiting_{0}, kv_blocks_total_{0}, kv_blocks_held_{0}, kv_blocks_cached_{0},
       prefix_queries_tokens_{0}, prefix_hits_tokens_{0}, prompt_tokens_{0}, generation_tokens_{0}, num_preemptions_{0},
-      num_steps_{0}, step_tokens_last_{0}, device_us_{0}, host_us_{0}, last_step_us_{0};
+      num_swaps_{0}, host_blocks_total_{0}, host_blocks_held_{0}, num_steps_{0}, step_tokens_last_{0}, device_us_{0},
+      host_us_{0}, last_step_us_{0};
 };
 
 }  // namespace seraph

@@ -271,12 +271,18 @@ void ApiMetrics::append_cache(std::string& out, const EngineStats& stats) const 
   sample(out, "vllm:cache_config_info", 1,
          "block_size=\"" + std::to_string(info_.block_tokens) + "\",cache_dtype=\"" + info_.kv_cache_dtype +
              "\",enable_prefix_caching=\"" + (info_.prefix_caching ? "True" : "False") + "\",num_gpu_blocks=\"" +
-             std::to_string(info_.num_kv_blocks) + "\",num_cpu_blocks=\"0\"");
+             std::to_string(info_.num_kv_blocks) + "\",num_cpu_blocks=\"" + std::to_string(stats.host_blocks_total) +
+             "\"");
   family(out, "seraph:memory_bytes", "gauge", "Device memory as planned at start.");
-  sample(out, "seraph:memory_bytes", real(info_.weight_bytes), "of=\"weights\"");
-  sample(out, "seraph:memory_bytes", real(info_.kv_bytes), "of=\"kv_cache\"");
-  sample(out, "seraph:memory_bytes", real(info_.activation_bytes), "of=\"activations\"");
-  sample(out, "seraph:memory_bytes", real(info_.adapter_bytes), "of=\"adapter_slots\"");
+  for (const MemoryPart& part : info_.memory) {
+    sample(out, "seraph:memory_bytes", real(part.bytes),
+           "of=\"" + part.name + "\",on=\"" + (part.on_host ? "host" : "device") + "\"");
+  }
+  single(out, "seraph:swaps_total", "counter", "Preemptions whose KV blocks went to host memory.",
+         real(stats.num_swaps));
+  single(out, "seraph:host_blocks_total", "gauge", "Room for KV blocks in host memory.", real(stats.host_blocks_total));
+  single(out, "seraph:host_blocks_held", "gauge", "KV blocks of waiting sequences in host memory.",
+         real(stats.host_blocks_held));
   single(out, "seraph:kv_blocks_total", "gauge", "KV blocks of the cache.", real(stats.kv_blocks_total));
   single(out, "seraph:kv_blocks_held", "gauge", "KV blocks that a sequence references.", real(stats.kv_blocks_held));
   single(out, "seraph:kv_blocks_cached", "gauge", "Unreferenced KV blocks that the prefix cache can find.",

@@ -34,19 +34,25 @@ void log_start(const Settings& settings, const ServerSettings& server) {
 void greet(const ServerProcess& process, const ServerSettings& server, bool json) {
   const EngineInfo& info = process.engine_info();
   const std::string names = joined(server.api.served_model_names);
-  const int64_t total = info.weight_bytes + info.kv_bytes + info.activation_bytes;
+  int64_t total = 0;
+  std::string parts;
+  for (const MemoryPart& part : info.memory) {
+    total += part.bytes;
+    parts += (parts.empty() ? "" : ", ") + part.name + (part.on_host ? " (pinned) " : " ") + mib(part.bytes);
+  }
   spdlog::info("ready: {} serves {} ({}, {:.1f} M parameters, {}) on {}; {} in {:.2f} s", process.address(), names,
                info.model_type, static_cast<double>(info.num_parameters) * 1e-6, info.dtype, info.device, mib(total),
                info.load_seconds);
+  spdlog::info("memory: {}; {} KV blocks of {} tokens", parts, info.num_kv_blocks, info.block_tokens);
   if (json) return;
   const bool browsable = process.address().starts_with("http");
   fmt::print("\n  seraph {} is ready\n", SERAPH_VERSION);
   fmt::print("  address   {}{}\n", process.address(), browsable ? "  (chat page), API under /v1" : "");
   fmt::print("  model     {}{}: {}\n", names, server.is_demo ? " (the demo checkpoint)" : "", server.engine.model_dir);
   fmt::print("  device    {}, {}\n", info.device, info.dtype);
-  fmt::print("  memory    {}: weights {}, KV cache {} ({} blocks of {} tokens), activations {}\n", mib(total),
+  fmt::print("  memory    {}: weights {}, KV cache {} ({} blocks of {} tokens), the rest {}\n", mib(total),
              mib(info.weight_bytes), mib(info.kv_bytes), info.num_kv_blocks, info.block_tokens,
-             mib(info.activation_bytes));
+             mib(total - info.weight_bytes - info.kv_bytes));
   fmt::print("  limits    {} tokens per request, {} sequences per step\n", info.max_model_len, info.max_num_seqs);
   fmt::print("  stop      Ctrl-C or SIGTERM; running requests get {:g} s\n\n", server.shutdown_timeout_s);
   std::fflush(stdout);

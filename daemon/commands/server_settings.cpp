@@ -113,6 +113,9 @@ EngineOptions engine_options(const Settings& settings, const std::string& model_
   options.kv_cache_bytes = settings.number("kv-cache-memory");
   options.num_kv_blocks_override = static_cast<int32_t>(settings.number("num-gpu-blocks-override"));
   options.gpu_memory_utilization = settings.real("gpu-memory-utilization");
+  const double swap_gib = settings.real("swap-space");
+  options.swap_bytes = swap_gib < 0 ? -1 : static_cast<int64_t>(swap_gib * 0x1p30);
+  options.preemption = settings.text("preemption-mode");
   options.enforce_eager = settings.flag("enforce-eager");
   options.threads = static_cast<int32_t>(settings.number("threads"));
   options.pin_threads = settings.flag("pin-threads");

@@ -102,6 +102,13 @@ class PlainDecoder final : public Decoder {
   Buffer buffers_[kNumActivations];
   Tensor tensors_[kNumActivations];
 
+  struct Shape {
+    Activation which;
+    int64_t rows, cols;
+    DType dtype;
+  };
+  Status check_fits(std::span<const Shape> shapes) const;
+
   Tensor rows(Activation which, int64_t count) const { return tensors_[which].first_rows(count); }
 };
 
@@ -119,12 +126,25 @@ Status PlainDecoder::allocate(Buffer& buffer, Tensor& tensor, int64_t rows, int6
   return {};
 }
 
+/// Names the number of rows that would fit.
+Status PlainDecoder::check_fits(std::span<const Shape> shapes) const {
+  int64_t row_bytes = 0;
+  int64_t other_bytes = 0;
+  for (const Shape& s : shapes) {
+    const int64_t bytes = s.cols * dtype_bytes(s.dtype);
+    (s.rows == rows_max_ ? row_bytes : other_bytes) += s.rows == rows_max_ ? bytes : s.rows * bytes;
+  }
+  const int64_t free = backend_.memory_free_bytes();
+  if (rows_max_ * row_bytes + other_bytes <= free) return {};
+  const int64_t fits = std::max<int64_t>(0, free - other_bytes) / row_bytes;
+  return Error{ErrorCode::kOutOfMemory,
+               fmt::format("{} tokens a step need {} MiB of activations, {} MiB of memory are free", rows_max_,
+                           (rows_max_ * row_bytes + other_bytes) >> 20, free >> 20),
+               fits > 0 ? fmt::format("lower --max-num-batched-tokens to {}", fits) : "use a smaller model",
+               "max_num_batched_tokens"};
+}
+
 Status PlainDecoder::allocate_activations(const LoadArgs& args) {
-  struct Shape {
-    Activation which;
-    int64_t rows, cols;
-    DType dtype;
-  };
   const int64_t all = rows_max_;
   const int64_t last = logit_rows_max_;
   const Shape shapes[] = {
@@ -139,6 +159,7 @@ Status PlainDecoder::allocate_activations(const LoadArgs& args) {
       {kScores, spec_.experts.count > 0 ? all : 0, spec_.experts.count, types_.output},
       {kLogits, output_ == DecoderOutput::kLogits ? last : 0, spec_.vocab_size, DType::kF32},
   };
+  SERAPH_RETURN_IF_ERROR(check_fits(shapes));
   for (const Shape& s : shapes) {
     SERAPH_RETURN_IF_ERROR(allocate(buffers_[s.which], tensors_[s.which], s.rows, s.cols, s.dtype));
   }

@@ -13,6 +13,7 @@ Scheduler::Scheduler(const SchedulerLimits& limits, std::array<uint64_t, 2> hash
       watermark_blocks_(limits.num_blocks / 100),
       blocks_(limits.num_blocks),
       adapter_slots_(limits.num_adapter_slots),
+      host_blocks_(limits.host_blocks),
       plans_(static_cast<size_t>(limits.steps_in_flight_max)) {
   SERAPH_CHECK(limits.num_seqs_max > 0 && limits.step_tokens_max > 0, "a step has room for something");
   SERAPH_CHECK(limits.prompt_logit_rows_max > 0, "prompt logprobs make progress");
@@ -106,6 +107,7 @@ void Scheduler::end(Sequence& sequence, FinishReason reason, std::string error) 
 void Scheduler::finish(Sequence& sequence) {
   if (sequence.state == SequenceState::kWaiting) {
     waiting_.erase(&sequence);
+    drop_swapped(sequence);
   } else {
     running_.erase(std::find(running_.begin(), running_.end(), &sequence));
     free_slots_.push_back(sequence.slot);
@@ -183,6 +185,7 @@ std::span<const Progress> Scheduler::commit_step(std::span<const TokenId> drawn)
 
 void Scheduler::check_integrity() const {
   blocks_.check_integrity(running_.empty());
+  host_blocks_.check_integrity(waiting_.empty());
   SERAPH_CHECK(running_.size() + waiting_.size() == open_.size(), "an open sequence runs or waits");
   SERAPH_CHECK(running_.size() + free_slots_.size() == static_cast<size_t>(limits_.num_seqs_max),
                "every running sequence has one slot");

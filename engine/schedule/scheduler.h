@@ -5,8 +5,9 @@
 //
 // One token budget per step: decodes first, then prefills that run, then new sequences, first come, first served
 // within a priority. When blocks run out the last running sequence in that order is preempted: it gives
-// back its blocks (which stay findable in the prefix cache), waits in its old place and is computed again
-// later; its draws depend on seed and position only, so its text does not change.
+// back its blocks (which stay findable in the prefix cache) and waits in its old place. What the blocks held is copied
+// to host memory and back when that is cheaper, else computed again; its draws depend on seed and position only, so its
+// text does not change.
 #pragma once
 
 #include <array>
@@ -26,6 +27,13 @@
 
 namespace seraph {
 
+/// What becomes of a preempted sequence's keys and values.
+enum class Preemption : uint8_t {
+  kByCost,     // whatever takes less time, as far as that is known
+  kSwap,       // to host memory while it has room
+  kRecompute,  // dropped
+};
+
 struct SchedulerLimits {
   int32_t num_seqs_max = 0;           // sequences in one step
   int32_t step_tokens_max = 0;        // token budget of a step
@@ -34,6 +42,9 @@ struct SchedulerLimits {
   int32_t vocab_size = 0;
   int32_t block_tokens = 16;
   int32_t num_blocks = 0;
+  int32_t host_blocks = 0;    // room for preempted sequences; 0: they are always computed again
+  int64_t swap_block_ns = 0;  // to host memory and back
+  Preemption preemption = Preemption::kByCost;
   int32_t steps_in_flight_max = 1;
   int32_t num_adapter_slots = 0;  // different adapters in one step
   bool prefix_caching = true;
@@ -59,7 +70,15 @@ struct AdapterWrite {
   const Adapter* adapter = nullptr;  // lives as long as the plan
 };
 
+/// A whole KV block copied between device and host memory.
+struct SwappedBlock {
+  int32_t device = 0;
+  int32_t host = 0;
+  bool to_host = true;
+};
+
 struct StepPlan {
+  std::vector<SwappedBlock> swaps;  // before everything else of the step, in this order
   std::vector<PlannedSequence> entries;
   std::vector<AdapterWrite> adapter_writes;
   int32_t num_tokens = 0;
@@ -88,6 +107,7 @@ struct SchedulerStats {
   int64_t prompt_tokens = 0;
   int64_t generation_tokens = 0;
   int64_t num_preemptions = 0;
+  int64_t num_swaps = 0;  // preemptions whose blocks went to host memory
 };
 
 class Scheduler {
@@ -108,6 +128,8 @@ class Scheduler {
   /// drawn, the sequence ends with kError), else ignored. Returns the progress of each entry that drew for a sequence
   /// still open, in order of the plan.
   std::span<const Progress> commit_step(std::span<const TokenId> drawn);
+  /// What the device took for a step: so the scheduler learns what computing a token again costs.
+  void note_cost(const StepPlan& plan, int64_t device_us);
   /// The plan that commit_step() will take next. REQUIRES: num_steps_in_flight() > 0.
   const StepPlan& oldest_in_flight() const { return plans_[oldest_]; }
   int32_t num_steps_in_flight() const { return num_in_flight_; }
@@ -127,6 +149,8 @@ class Scheduler {
   int32_t num_running() const { return static_cast<int32_t>(running_.size()); }
   int32_t num_waiting() const { return static_cast<int32_t>(waiting_.size()); }
   const KvBlocks& blocks() const { return blocks_; }
+  /// The pool in host memory; nothing in it is ever cached.
+  const KvBlocks& host_blocks() const { return host_blocks_; }
   const SchedulerStats& stats() const { return stats_; }
   /// Counts of blocks, slots and sequences agree; when idle nothing is held.
   void check_integrity() const;
@@ -157,6 +181,11 @@ class Scheduler {
   int32_t count_prefix_hits(Sequence& sequence, int32_t& num_unheld);
   void name_full_blocks(Sequence& sequence);
   void preempt(Sequence& sequence);
+  bool is_worth_swapping(const Sequence& sequence) const;
+  void swap_out(Sequence& sequence);
+  void swap_in(Sequence& sequence);
+  void drop_swapped(Sequence& sequence);
+  int32_t count_unmoved(Sequence& sequence, int32_t& num_unheld);
   void finish(Sequence& sequence);
   void end(Sequence& sequence, FinishReason reason, std::string error);
   Progress take_token(Sequence& sequence, TokenId token);
@@ -167,6 +196,9 @@ class Scheduler {
 
   KvBlocks blocks_;
   AdapterSlots adapter_slots_;
+  KvBlocks host_blocks_;
+  std::vector<SwappedBlock> swaps_;  // decided, not yet part of a plan
+  int64_t token_ns_ = -1;            // of a token of a prompt, as lately seen; -1: none was computed yet
   std::unordered_map<RequestId, std::unique_ptr<Sequence>> open_;
   std::vector<std::unique_ptr<Sequence>> retired_;  // finished, not freed yet
   std::set<Sequence*, RunsBefore> waiting_;

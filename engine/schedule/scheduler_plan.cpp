@@ -12,16 +12,18 @@ const StepPlan& Scheduler::plan_step(MonotonicUs now) {
   StepPlan& plan = plans_[(oldest_ + static_cast<size_t>(num_in_flight_)) % plans_.size()];
   fill_plan(plan, now);
   if (plan.empty()) ensure_progress(plan, now);
-  if (!plan.empty()) {
-    ++num_in_flight_;
-    ++num_planned_;
-  }
+  if (plan.empty()) return plan;
+  std::swap(plan.swaps, swaps_);
+  swaps_.clear();
+  ++num_in_flight_;
+  ++num_planned_;
   return plan;
 }
 
 void Scheduler::fill_plan(StepPlan& plan, MonotonicUs now) {
   plan.entries.clear();
   plan.adapter_writes.clear();
+  plan.swaps.clear();
   plan.num_tokens = 0;
   budget_ = limits_.step_tokens_max;
   logit_budget_ = limits_.prompt_logit_rows_max;
@@ -196,7 +198,8 @@ bool Scheduler::admit_one(StepPlan& plan, Sequence& sequence, MonotonicUs now) {
   const bool alone = running_.empty();
   const int32_t spare = blocks_.num_available() - blocks_promised() - watermark_blocks_;
   if (!alone && spare < 1) return false;
-  const int32_t hits = count_prefix_hits(sequence, num_unheld);
+  const bool swapped = !sequence.host_blocks.empty();
+  const int32_t hits = swapped ? count_unmoved(sequence, num_unheld) : count_prefix_hits(sequence, num_unheld);
   if (!alone && spare < blocks_for(sequence.total_tokens()) - hits + num_unheld) return false;
 
   reserve_memory(sequence);
@@ -207,6 +210,7 @@ bool Scheduler::admit_one(StepPlan& plan, Sequence& sequence, MonotonicUs now) {
   }
   sequence.keyed_blocks = hits;
   sequence.computed_tokens = hits * limits_.block_tokens;
+  if (swapped) swap_in(sequence);
   waiting_.erase(&sequence);
   running_.insert(std::upper_bound(running_.begin(), running_.end(), &sequence, RunsBefore()), &sequence);
   sequence.state = SequenceState::kRunning;
@@ -220,9 +224,10 @@ bool Scheduler::admit_one(StepPlan& plan, Sequence& sequence, MonotonicUs now) {
     stats_.prefix_hits_tokens += sequence.cached_tokens;
   }
 
-  const int32_t room = (hits + blocks_.num_available()) * limits_.block_tokens - sequence.computed_tokens;
+  const auto held = static_cast<int32_t>(sequence.blocks.size());
+  const int32_t room = (held + blocks_.num_available()) * limits_.block_tokens - sequence.computed_tokens;
   sequence.planned_tokens = std::min(claim_tokens(sequence), room);
-  const int32_t needed = blocks_for(sequence.computed_tokens + sequence.planned_tokens) - hits;
+  const int32_t needed = blocks_for(sequence.computed_tokens + sequence.planned_tokens) - held;
   for (int32_t i = 0; i < needed; ++i) sequence.blocks.push_back(blocks_.take());
   if (sequence.planned_tokens > 0) emit(plan, sequence);
   return true;
@@ -262,26 +267,6 @@ void Scheduler::name_full_blocks(Sequence& sequence) {
     blocks_.set_key(sequence.blocks[static_cast<size_t>(sequence.keyed_blocks)],
                     block_key(sequence, sequence.keyed_blocks));
   }
-}
-
-void Scheduler::preempt_all() {
-  SERAPH_CHECK(num_in_flight_ == 0, "no step in flight reads the blocks");
-  while (!running_.empty()) preempt(*running_.back());
-}
-
-void Scheduler::preempt(Sequence& sequence) {
-  SERAPH_CHECK(running_.back() == &sequence, "the last in order is preempted");
-  running_.pop_back();
-  free_slots_.push_back(sequence.slot);
-  sequence.slot = -1;
-  release_adapter(sequence);
-  blocks_.release_all(sequence.blocks);
-  sequence.keyed_blocks = 0;
-  sequence.computed_tokens = 0;
-  sequence.planned_tokens = 0;
-  sequence.state = SequenceState::kWaiting;
-  waiting_.insert(&sequence);
-  ++stats_.num_preemptions;
 }
 
 }  // namespace seraph

@@ -19,7 +19,7 @@
 namespace seraph {
 
 enum class SequenceState : uint8_t {
-  kWaiting,   // holds nothing: new, or preempted
+  kWaiting,   // holds nothing, or blocks in host memory: new, or preempted
   kRunning,   // has a sequence slot and KV blocks
   kFinished,  // ended; kept only while a step in flight refers to it
 };
@@ -37,11 +37,14 @@ struct Sequence {
   int32_t steps_in_flight = 0;   // that refer to this sequence
   bool draws_need_host = false;  // penalties and constraints follow tokens on the host: no draw while one is pending
 
-  int32_t slot = -1;            // row of per-sequence state on host and device while running
-  int32_t adapter_slot = -1;    // of its adapter on the device while running; -1: it has none
-  std::vector<int32_t> blocks;  // block table
-  std::vector<BlockKey> keys;   // names of the full blocks known so far, in order; keys[0] is the root, no block
-  int32_t keyed_blocks = 0;     // leading blocks whose name the pool has been told
+  int32_t slot = -1;                  // row of per-sequence state on host and device while running
+  int32_t adapter_slot = -1;          // of its adapter on the device while running; -1: it has none
+  std::vector<int32_t> blocks;        // block table
+  std::vector<int32_t> host_blocks;   // while waiting: where the first swapped_tokens' K/V are; empty: nowhere
+  std::vector<int32_t> swapped_from;  // the device blocks that they were copied from
+  int32_t swapped_tokens = 0;
+  std::vector<BlockKey> keys;  // names of the full blocks known so far, in order; keys[0] is the root, no block
+  int32_t keyed_blocks = 0;    // leading blocks whose name the pool has been told
 
   int32_t times_passed = 0;          // sequences with adapters admitted while this one waited for an adapter slot
   int32_t planned_tokens = 0;        // scratch of plan_step()

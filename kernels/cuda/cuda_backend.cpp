@@ -134,7 +134,7 @@ std::vector<MemoryUse> CudaBackend::memory_uses() const {
   return {{.what = "products", .device_bytes = linear_workspace_.bytes() + wide_.workspace_bytes()},
           {.what = "attention", .device_bytes = attention_workspace_.bytes()},
           {.what = "sampler", .device_bytes = sampler_.device_bytes(), .host_bytes = sampler_.host_bytes()},
-          {.what = "lists of a step", .device_bytes = lists_.bytes()},
+          {.what = "step_lists", .device_bytes = lists_.bytes()},
           {.what = "staging", .device_bytes = packer_.bytes(), .host_bytes = staging_.bytes()}};
 }
 

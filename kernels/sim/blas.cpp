@@ -45,13 +45,14 @@ template <typename T>
 T* living(void* handle, uint32_t kind) {
   const auto& handles = Device::current().library_handles();
   const auto found = handles.find(handle);
-  return found != handles.end() && found->second == kind ? static_cast<T*>(handle) : nullptr;
+  return found != handles.end() && found->second.kind == kind ? static_cast<T*>(handle) : nullptr;
 }
 
 template <typename T>
 int make(void** handle, uint32_t kind, const T& object) {
-  *handle = new T(object);
-  Device::current().library_handles().emplace(*handle, kind);
+  auto owned = std::make_shared<T>(object);
+  *handle = owned.get();
+  Device::current().library_handles().emplace(*handle, LibraryHandle{kind, std::move(owned)});
   return kBlasSuccess;
 }
 
@@ -59,7 +60,6 @@ template <typename T, uint32_t kKind>
 int destroy(void* handle) {
   if (living<T>(handle, kKind) == nullptr) return kBlasInvalidValue;
   Device::current().library_handles().erase(handle);
-  delete static_cast<T*>(handle);
   return kBlasSuccess;
 }
 

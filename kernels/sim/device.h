@@ -56,6 +56,12 @@ struct GraphExecState {
   std::vector<std::function<void()>> nodes;
 };
 
+/// Of blas.cpp: what a handle stands for, and the object behind it.
+struct LibraryHandle {
+  uint32_t kind = 0;
+  std::shared_ptr<void> object = {};
+};
+
 class Device {
  public:
   explicit Device(const DeviceOptions& options = {});
@@ -100,7 +106,7 @@ class Device {
   std::vector<std::unique_ptr<EventState>>& events() { return events_; }
   std::vector<std::unique_ptr<GraphState>>& graphs() { return graphs_; }
   std::vector<std::unique_ptr<GraphExecState>>& graph_execs() { return graph_execs_; }
-  std::map<void*, uint32_t>& library_handles() { return library_handles_; }
+  std::map<void*, LibraryHandle>& library_handles() { return library_handles_; }
 
  private:
   uint64_t random();
@@ -116,7 +122,7 @@ class Device {
   std::vector<std::unique_ptr<EventState>> events_;
   std::vector<std::unique_ptr<GraphState>> graphs_;
   std::vector<std::unique_ptr<GraphExecState>> graph_execs_;
-  std::map<void*, uint32_t> library_handles_;  // of blas.cpp, and what each stands for
+  std::map<void*, LibraryHandle> library_handles_;
   uint64_t random_state_;
   uint32_t next_serial_ = 1;
   int32_t sticky_code_ = 0;

@@ -49,7 +49,7 @@ void* Heap::allocate(int64_t bytes, bool pinned) {
   const auto number = static_cast<uint64_t>(allocations_.size()) + 1;
   allocations_.emplace(next_, Allocation{next_, next_ + size, number, pinned, false});
   next_ += pages + kGuardBytes;
-  if (!pinned) bytes_used_ += bytes;
+  (pinned ? pinned_bytes_ : bytes_used_) += bytes;
   ++num_living_;
   return data;
 }
@@ -63,7 +63,7 @@ bool Heap::release(void* data, bool pinned) {
   const size_t pages = (size + kPageBytes - 1) / kPageBytes * kPageBytes;
   madvise(data, pages, MADV_DONTNEED);
   mprotect(data, pages, PROT_NONE);
-  if (!pinned) bytes_used_ -= static_cast<int64_t>(size);
+  (pinned ? pinned_bytes_ : bytes_used_) -= static_cast<int64_t>(size);
   --num_living_;
   return true;
 }

@@ -40,6 +40,7 @@ class Heap {
 
   Shadow& shadow() { return shadow_; }
   int64_t bytes_used() const { return bytes_used_; }
+  int64_t pinned_bytes() const { return pinned_bytes_; }
   int64_t bytes_max() const { return bytes_max_; }
   int64_t num_living() const { return num_living_; }
   /// Ever, freed ones included.
@@ -55,6 +56,7 @@ class Heap {
   mutable const Allocation* recent_[4] = {};     // where the last lookups ended; map nodes stay where they are
   mutable uint32_t next_recent_ = 0;
   int64_t bytes_used_ = 0;
+  int64_t pinned_bytes_ = 0;
   int64_t num_living_ = 0;
 };
 

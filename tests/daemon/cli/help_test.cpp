@@ -45,15 +45,16 @@ TEST(Help, ATopicIsAGroupOrAWord) {
 }
 
 TEST(Help, TheReportTellsValuesAndOrigins) {
-  const auto settings = resolve_settings(server_options(Verb::kRun), Verb::kRun,
-                                         Sources{{"--port", "9", "--swap-space", "4", "--api-key", "k"}, nullptr});
+  const auto settings =
+      resolve_settings(server_options(Verb::kRun), Verb::kRun,
+                       Sources{{"--port", "9", "--num-lookahead-slots", "4", "--api-key", "k"}, nullptr});
   ASSERT_TRUE(settings.ok()) << settings.error().text();
   const std::string text = settings_report(*settings);
   EXPECT_NE(text.find("# Server\n"), std::string::npos);
   EXPECT_NE(text.find("port                             9                            (command line)"),
             std::string::npos);
-  EXPECT_NE(text.find("(command line) no effect: preempted"), std::string::npos);
-  EXPECT_EQ(text.find("preemption-mode"), std::string::npos) << "what does nothing and was not set is left out";
+  EXPECT_NE(text.find("(command line) no effect: "), std::string::npos);
+  EXPECT_EQ(text.find("scheduler-delay-factor"), std::string::npos) << "what does nothing and was not set is left out";
   EXPECT_NE(text.find("1 key"), std::string::npos) << "keys are never printed";
 }
 

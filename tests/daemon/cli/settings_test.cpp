@@ -160,11 +160,11 @@ TEST(Settings, WhatWouldChangeAnswersIsRefused) {
 }
 
 TEST(Settings, WhatChangesNothingGivesOneNote) {
-  auto settings = resolve(Verb::kServe, {"m", "--worker-use-ray", "--worker-use-ray", "--swap-space", "4"});
+  auto settings = resolve(Verb::kServe, {"m", "--worker-use-ray", "--worker-use-ray", "--max-seq-len-to-capture", "4"});
   ASSERT_TRUE(settings.ok()) << settings.error().text();
-  EXPECT_EQ(settings->notes(),
-            (Words{"--worker-use-ray (command line) has no effect: one process serves and computes",
-                   "--swap-space (command line) has no effect: preempted sequences are computed again, not swapped"}));
+  EXPECT_EQ(settings->notes(), (Words{"--worker-use-ray (command line) has no effect: one process serves and computes",
+                                      "--max-seq-len-to-capture (command line) has no effect: every size of step is "
+                                      "recorded when it comes for the first time"}));
 }
 
 struct RunDefault {

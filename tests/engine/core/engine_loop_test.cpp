@@ -268,6 +268,9 @@ class Mixture {
     const int32_t alone = (limits_.model_tokens_max + limits_.block_tokens - 1) / limits_.block_tokens;
     limits_.num_blocks = pick(alone, alone * 3);
     limits_.prefix_caching = pick(0, 3) > 0;
+    limits_.host_blocks = pick(0, 2) == 0 ? 0 : pick(1, alone * 2);
+    limits_.preemption = static_cast<Preemption>(pick(0, 2));
+    limits_.swap_block_ns = pick(0, 2000);
     if (pick(0, 1) == 1) limits_.keys_depend_on_prompt = [](int32_t prompt_tokens) { return prompt_tokens > 20; };
     depth_ = pick(1, 3);
     for (int32_t i = pick(3, 14); i > 0; --i) requests_.push_back(random_request());
@@ -290,6 +293,7 @@ class Mixture {
       ASSERT_LT(++rounds, 20000) << "the engine hangs";
     }
     preemptions = harness.stats().num_preemptions;
+    swaps = harness.stats().num_swaps;
     hits = harness.stats().prefix_hits_tokens;
     EXPECT_EQ(harness.num_open(), 0);
     for (const Request& request : requests_) {
@@ -307,6 +311,7 @@ class Mixture {
   }
 
   int64_t preemptions = 0;
+  int64_t swaps = 0;
   int64_t hits = 0;
 
  private:
@@ -344,17 +349,20 @@ class Mixture {
 
 TEST(EngineLoop, ARequestsTextNeverDependsOnTheOthers) {
   int64_t preemptions = 0;
+  int64_t swaps = 0;
   int64_t hits = 0;
   for (uint64_t seed = 0; seed < 1500; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Mixture mixture(seed);
     mixture.run();
     preemptions += mixture.preemptions;
+    swaps += mixture.swaps;
     hits += mixture.hits;
     if (HasFailure()) return;
   }
   // Otherwise the test would prove less than it says.
   EXPECT_GT(preemptions, 100);
+  EXPECT_GT(swaps, 100);
   EXPECT_GT(hits, 1000);
 }
 

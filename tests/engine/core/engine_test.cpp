@@ -81,6 +81,7 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
   }
 
   int64_t preemptions = 0;
+  int64_t swaps = 0;
   int64_t hits = 0;
   for (int mix = 0; mix < 4; ++mix) {
     EngineOptions mixed_options = options;
@@ -89,6 +90,8 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
     mixed_options.max_num_batched_tokens = 20 + mix * 40;
     mixed_options.num_kv_blocks_override = 96 / mixed_options.block_tokens + 1 + mix;
     mixed_options.threads = 1 + mix % 2;
+    mixed_options.swap_bytes = mix % 2 == 0 ? 0 : int64_t{1} << 22;
+    mixed_options.preemption = "swap";
     EngineClient mixed(mixed_options);
     std::shuffle(requests.begin(), requests.end(), random);
     for (const Request& request : requests) {
@@ -113,9 +116,12 @@ TEST_P(EngineExactness, MixedRequestsRepeatWhatEachGivesAlone) {
     EXPECT_LT(num_cancelled, 20);
     const EngineStats stats = mixed.engine->stats();
     preemptions += stats.num_preemptions;
+    swaps += stats.num_swaps;
+    EXPECT_EQ(stats.host_blocks_held, 0);
     hits += stats.prefix_hits_tokens;
   }
-  EXPECT_GT(preemptions, 0);
+  EXPECT_GT(preemptions, swaps);
+  EXPECT_GT(swaps, 0);
   EXPECT_GT(hits, 0);
 }
 

@@ -40,6 +40,7 @@ class FakeExecutor final : public StepExecutor {
         builder_(args.limits.step_tokens_max, args.limits.num_seqs_max,
                  args.limits.num_seqs_max + args.limits.prompt_logit_rows_max, args.limits.block_tokens),
         keys_(static_cast<size_t>(args.limits.num_blocks) * static_cast<size_t>(args.limits.block_tokens)),
+        host_keys_(static_cast<size_t>(args.limits.host_blocks) * static_cast<size_t>(args.limits.block_tokens)),
         last_drawn_(static_cast<size_t>(args.limits.num_seqs_max), -1),
         states_(static_cast<size_t>(args.limits.num_seqs_max)) {}
 
@@ -50,6 +51,7 @@ class FakeExecutor final : public StepExecutor {
     SERAPH_CHECK(plan.num_tokens <= args_.limits.step_tokens_max, "the budget is kept");
     ++num_steps;
     num_rows += plan.num_tokens;
+    for (const SwappedBlock& swapped : plan.swaps) swap(swapped);
     const Batch batch = builder_.build(plan);
     tokens_.assign(batch.token_ids.begin(), batch.token_ids.end());
     resolve_pending(plan, batch);
@@ -83,6 +85,17 @@ class FakeExecutor final : public StepExecutor {
     std::vector<SampleResult> rows;
     std::vector<std::vector<SampledLogprob>> logprobs;
   };
+
+  void swap(const SwappedBlock& swapped) {
+    const auto block_tokens = static_cast<std::ptrdiff_t>(args_.limits.block_tokens);
+    const auto device = keys_.begin() + swapped.device * block_tokens;
+    const auto host = host_keys_.begin() + swapped.host * block_tokens;
+    if (swapped.to_host) {
+      std::copy(device, device + block_tokens, host);
+    } else {
+      std::copy(host, host + block_tokens, device);
+    }
+  }
 
   void resolve_pending(const StepPlan& plan, const Batch& batch) {
     for (size_t s = 0; s < plan.entries.size(); ++s) {
@@ -187,6 +200,7 @@ class FakeExecutor final : public StepExecutor {
   const SampleModel model_;
   BatchBuilder builder_;
   std::vector<uint64_t> keys_;       // by KV slot
+  std::vector<uint64_t> host_keys_;  // likewise, of swapped blocks
   std::vector<int32_t> last_drawn_;  // by sequence slot: what the device remembers
   std::vector<SampleState> states_;
   std::vector<int32_t> tokens_;

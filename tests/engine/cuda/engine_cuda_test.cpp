@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda_access.h"
@@ -125,18 +126,95 @@ TEST(EngineOnCuda, RecordedStepsGiveTheBitsOfEagerOnes) {
   EXPECT_EQ(device.fault(), "");
 }
 
+struct TwoAnswers {
+  std::map<RequestId, Answer> answers;
+  EngineStats stats;
+};
+
+/// Two prompts in one step of more rows than the exact kernels take; the second grows into the last block first, and
+/// gives it up when the cache has but 11.
+TwoAnswers answer_two(int32_t num_kv_blocks) {
+  EngineOptions options = options_for("qwen3", "cuda");
+  options.max_model_len = 128;
+  options.max_num_batched_tokens = 160;
+  options.enable_prefix_caching = false;
+  options.num_kv_blocks_override = num_kv_blocks;
+  options.preemption = "swap";
+  EngineClient client(options);
+  client.engine->sleep(1);
+  for (const auto& [id, num_prompt] : {std::pair{1, 70}, {2, 79}}) {
+    Request request = request_of(static_cast<RequestId>(id), num_prompt, 14);
+    request.sampling.num_logprobs = 1;
+    client.submit(request);
+  }
+  client.engine->wake_up();
+  client.wait_for_all();
+  return {std::move(client.answers), client.engine->stats()};
+}
+
+/// Its prompt's keys, were they computed again alone, could have other bits.
+TEST(EngineOnCuda, ASwappedRequestGivesTheBitsOfAnUndisturbedOne) {
+  TestDevice device;
+  const TwoAnswers swapped = answer_two(11);
+  const TwoAnswers undisturbed = answer_two(24);
+  EXPECT_GT(swapped.stats.num_swaps, 0);
+  EXPECT_EQ(swapped.stats.num_swaps, swapped.stats.num_preemptions);
+  EXPECT_EQ(swapped.stats.host_blocks_held, 0);
+  EXPECT_EQ(undisturbed.stats.num_preemptions, 0);
+  for (const auto& [id, expected] : undisturbed.answers) {
+    const Answer& answer = swapped.answers.at(id);
+    ASSERT_EQ(answer.tokens.size(), 14U) << answer.error;
+    EXPECT_EQ(answer.tokens, expected.tokens) << id;
+    EXPECT_TRUE(answer.logprobs == expected.logprobs) << id;
+  }
+  EXPECT_EQ(device.fault(), "");
+}
+
 #ifdef SERAPH_CUDA_SIM
+/// A load of all kinds of requests in random order, with long prompts, preemptions and swaps.
+std::vector<Request> random_load(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<Request> requests;
+  for (RequestId first = 0; first < 3; ++first) {
+    for (Request& request : mixed_requests()) {
+      request.id += first * 100;
+      request.sampling.tokens_max = 4 + static_cast<int32_t>(random() % 12);
+      if (random() % 4 == 0) request.prompt_ids.resize(40 + random() % 60, 7);
+      requests.push_back(std::move(request));
+    }
+  }
+  std::shuffle(requests.begin(), requests.end(), random);
+  return requests;
+}
+
 TEST(EngineOnCuda, TakesNoMemoryOnceItIsReadyAndGivesAllBack) {
   TestDevice device;
   {
-    EngineClient client(options_for("qwen3", "cuda"));
+    EngineOptions options = options_for("qwen3", "cuda");
+    options.max_model_len = 128;
+    options.max_num_batched_tokens = 96;
+    options.num_kv_blocks_override = 9;
+    EngineClient client(options);
     const int64_t before = device.heap().num_allocated();
-    for (const Request& request : mixed_requests()) client.submit(request);
+    for (const Request& request : random_load(3)) client.submit(request);
     client.wait_for_all();
     EXPECT_EQ(device.heap().num_allocated(), before);
+    EXPECT_GT(client.engine->stats().num_preemptions, 0);
   }
   EXPECT_EQ(device.fault(), "");
   EXPECT_EQ(device.num_living(), 0);
+}
+
+TEST(EngineOnCuda, ThePlanNamesEveryByteThatTheDeviceHolds) {
+  sim::Device device;
+  EngineOptions options = options_for("qwen3", "cuda");
+  options.max_num_batched_tokens = 96;
+  const EngineClient client(options);
+  int64_t on_device = 0;
+  int64_t pinned = 0;
+  for (const MemoryPart& part : client.engine->info().memory) (part.on_host ? pinned : on_device) += part.bytes;
+  EXPECT_EQ(on_device, device.heap().bytes_used());
+  EXPECT_EQ(pinned, device.heap().pinned_bytes());
 }
 
 /// A model so small that a run takes a few thousand calls at most.
@@ -226,6 +304,14 @@ TEST(EngineOnCuda, RefusesWhatDoesNotFitAndNamesWhatWould) {
   const auto small = Engine::make(options, [] {});
   ASSERT_FALSE(small.ok());
   EXPECT_NE(small.error().text().find("lower --max-model-len to"), std::string::npos) << small.error().text();
+  options.max_model_len = 64;
+  options.kv_cache_bytes = 0;
+  options.max_num_batched_tokens = 1 << 20;
+  const auto long_steps = Engine::make(options, [] {});
+  ASSERT_FALSE(long_steps.ok());
+  EXPECT_NE(long_steps.error().text().find("lower --max-num-batched-tokens to"), std::string::npos)
+      << long_steps.error().text();
+  options.max_num_batched_tokens = 48;
   options.dtype = "float32";
   const auto wide = Engine::make(options, [] {});
   ASSERT_FALSE(wide.ok());
