@@ -235,17 +235,17 @@ Result<std::unique_ptr<StepExecutor>> make_executor(const EngineOptions& options
   constexpr int64_t kSwapBytesPerNs = 10;
   model.limits.swap_block_ns = 2 * block_bytes / kSwapBytesPerNs;
   model.info.host_block_bytes = host_blocks.bytes();
-  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(DecoderExecutor::Args{
-      .decoder = model.decoder.get(),
-      .backend = model.backend.get(),
-      .cache = std::move(cache),
-      .host_blocks = std::move(host_blocks),
-      .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = model.info.eos_ids},
-      .rows_max = model.info.max_num_batched_tokens,
-      .num_seqs_max = model.info.max_num_seqs,
-      .logit_rows_max = plan.logit_rows_max,
-      .context_max = model.info.max_model_len,
-      .eager = options.enforce_eager}));
+  return std::unique_ptr<StepExecutor>(std::make_unique<DecoderExecutor>(
+      DecoderExecutor::Args{.decoder = model.decoder.get(),
+                            .backend = model.backend.get(),
+                            .cache = std::move(cache),
+                            .host_blocks = std::move(host_blocks),
+                            .sample_model = {.vocab_size = plan.spec.vocab_size, .eos_ids = model.info.eos_ids},
+                            .rows_max = model.info.max_num_batched_tokens,
+                            .num_seqs_max = model.info.max_num_seqs,
+                            .logit_rows_max = plan.logit_rows_max,
+                            .context_max = model.info.max_model_len,
+                            .eager = options.enforce_eager}));
 }
 
 std::string model_type_of(const Checkpoint& checkpoint, const DecoderSpec& spec) {
