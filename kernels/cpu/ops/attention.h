@@ -1,8 +1,9 @@
 // Paged attention of a few queries of one sequence against one KV head, for prefill and decode alike.
 // Rows (query x head of the group) share every chunk of keys and values. A row's own operations and their
 // order depend on its position and window only: chunks are cut at absolute positions, a chunk that a row
-// does not see is skipped for that row, and inside a chunk a masked key weighs exactly 0. Included by
-// instances only. Source: Milakov and Gimelshein 2018, arXiv:1805.02867 (the online softmax).
+// does not see is skipped for that row, and inside a chunk a masked key takes no part: its score is never
+// looked at and its value never multiplied, for it may not be finite. Included by instances only. Source: Milakov and
+// Gimelshein 2018, arXiv:1805.02867 (the online softmax).
 #pragma once
 
 #include "kernels/cpu/ops/attention_load.h"
@@ -32,33 +33,55 @@ template <int R, int P>
   }
 }
 
-/// out[row] = out[row] * alpha + weights[row] * values, tokens ascending.
-template <int R, int P>
-[[gnu::always_inline]] inline void value_tile(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t d,
-                                              int64_t begin, int64_t end) {
-  F32 sum[R][P];
-  for (int r = 0; r < R; ++r) {
-    const F32 alpha = splat(scratch.alpha[row + r]);
-    for (int p = 0; p < P; ++p) sum[r][p] = mul(load(scratch.out + (row + r) * stride + d + p * 16), alpha);
-  }
+/// Tokens [begin, end) that a query sees: of the sequence, or of a chunk (relative to it).
+struct Visible {
+  int64_t begin;
+  int64_t end;
+};
+
+/// The queries of R neighbouring rows see nearly the same tokens: those that all see, and those that any sees.
+template <int R>
+struct TileVisible {
+  Visible row[R];
+  Visible all;
+  Visible any;
+};
+
+/// sum[r] += weights[r] * values for tokens [begin, end); rows whose query does not see a token leave it out if
+/// kRagged.
+template <bool kRagged, int R, int P>
+[[gnu::always_inline]] inline void add_values(F32 (&sum)[R][P], const AttentionScratch& scratch, int64_t stride,
+                                              int64_t row, int64_t d, int64_t begin, int64_t end,
+                                              const TileVisible<R>& seen) {
   for (int64_t t = begin; t < end; ++t) {
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
+      if (kRagged && (t < seen.row[r].begin || t >= seen.row[r].end)) continue;
       const F32 weight = splat(scratch.weights[(row + r) * kAttentionChunk + t]);
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) sum[r][p] = fma(load(scratch.values + t * stride + d + p * 16), weight, sum[r][p]);
     }
   }
+}
+
+/// out[row] = out[row] * alpha + weights[row] * values, tokens ascending.
+template <int R, int P>
+[[gnu::always_inline]] inline void value_tile(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t d,
+                                              const TileVisible<R>& seen) {
+  F32 sum[R][P];
+  for (int r = 0; r < R; ++r) {
+    const F32 alpha = splat(scratch.alpha[row + r]);
+    for (int p = 0; p < P; ++p) sum[r][p] = mul(load(scratch.out + (row + r) * stride + d + p * 16), alpha);
+  }
+  add_values<true>(sum, scratch, stride, row, d, seen.any.begin, seen.all.begin, seen);
+  add_values<false>(sum, scratch, stride, row, d, seen.all.begin, seen.all.end, seen);
+  add_values<true>(sum, scratch, stride, row, d, seen.all.end, seen.any.end, seen);
   for (int r = 0; r < R; ++r) {
     for (int p = 0; p < P; ++p) store(scratch.out + (row + r) * stride + d + p * 16, sum[r][p]);
   }
 }
 
-/// Tokens [begin, end) that the query at `position` sees.
-struct Visible {
-  int64_t begin;
-  int64_t end;
-};
+/// What the query at `position` sees.
 inline Visible visible(const AttentionJob& job, int64_t position) {
   const int64_t begin = job.window > 0 && position >= job.window ? position - job.window + 1 : 0;
   return {begin, position + 1};
@@ -115,13 +138,29 @@ inline void score_rows(const AttentionScratch& scratch, int64_t dim, int64_t row
     score_tile<R, kAttentionTileVectors>(scratch, dim, row, v);
   }
 }
+/// The ranges of R rows of a chunk. Rows that see nothing of it (begin >= end) leave nothing that all see.
 template <int R>
-inline void value_rows(const AttentionScratch& scratch, int64_t stride, int64_t row, int64_t begin, int64_t end) {
+inline TileVisible<R> join_visible(const Visible* rows) {
+  TileVisible<R> out{.row = {}, .all = {0, kAttentionChunk}, .any = {kAttentionChunk, 0}};
+  for (int r = 0; r < R; ++r) {
+    out.row[r] = rows[r];
+    if (rows[r].begin > out.all.begin) out.all.begin = rows[r].begin;
+    if (rows[r].end < out.all.end) out.all.end = rows[r].end;
+    if (rows[r].begin >= rows[r].end) continue;
+    if (rows[r].begin < out.any.begin) out.any.begin = rows[r].begin;
+    if (rows[r].end > out.any.end) out.any.end = rows[r].end;
+  }
+  if (out.all.begin >= out.all.end) out.all = {out.any.end, out.any.end};
+  return out;
+}
+template <int R>
+inline void value_rows(const AttentionScratch& scratch, int64_t stride, int64_t row, const Visible* seen) {
+  const TileVisible<R> tile = join_visible<R>(seen);
   int64_t d = 0;
   for (; d + kAttentionTileVectors * 16 <= stride; d += kAttentionTileVectors * 16) {
-    value_tile<R, kAttentionTileVectors>(scratch, stride, row, d, begin, end);
+    value_tile<R, kAttentionTileVectors>(scratch, stride, row, d, tile);
   }
-  for (; d < stride; d += 16) value_tile<R, 1>(scratch, stride, row, d, begin, end);
+  for (; d < stride; d += 16) value_tile<R, 1>(scratch, stride, row, d, tile);
 }
 
 /// Where a query of the task stands.
@@ -129,9 +168,9 @@ inline int64_t position_of(const AttentionTask& task, int64_t query) {
   return task.paths == nullptr ? task.position + query : task.position + __builtin_popcountll(task.paths[query]) - 1;
 }
 
-/// Rows [row_begin, row_end) of the task against tokens [begin, end) of the loaded chunk at `chunk`.
+/// Rows [row_begin, row_end) of the task against the loaded chunk at `chunk`.
 inline void attend_chunk(const AttentionJob& job, const AttentionTask& task, const AttentionScratch& scratch,
-                         int64_t row_begin, int64_t row_end, int64_t chunk, int64_t begin, int64_t end) {
+                         int64_t row_begin, int64_t row_end, int64_t chunk) {
   const int64_t dim = job.kv.head_dim;
   const int64_t stride = padded_dim(dim);
   const int64_t group = job.num_heads / job.kv.num_kv_heads;
@@ -140,17 +179,18 @@ inline void attend_chunk(const AttentionJob& job, const AttentionTask& task, con
     score_rows<kAttentionTileRows>(scratch, dim, row);
   }
   for (; row < row_end; ++row) score_rows<1>(scratch, dim, row);
+  Visible in_chunk[kAttentionRowsMax];
   for (row = row_begin; row < row_end; ++row) {
     const Visible seen = visible(job, position_of(task, row / group));
-    const int64_t from = seen.begin > chunk ? seen.begin - chunk : 0;
-    const int64_t to = seen.end - chunk < kAttentionChunk ? seen.end - chunk : kAttentionChunk;
-    soften_row(scratch, row, from, to);
+    in_chunk[row] = {seen.begin > chunk ? seen.begin - chunk : 0,
+                     seen.end - chunk < kAttentionChunk ? seen.end - chunk : kAttentionChunk};
+    soften_row(scratch, row, in_chunk[row].begin, in_chunk[row].end);
   }
   row = row_begin;
   for (; row + kAttentionTileRows <= row_end; row += kAttentionTileRows) {
-    value_rows<kAttentionTileRows>(scratch, stride, row, begin - chunk, end - chunk);
+    value_rows<kAttentionTileRows>(scratch, stride, row, in_chunk + row);
   }
-  for (; row < row_end; ++row) value_rows<1>(scratch, stride, row, begin - chunk, end - chunk);
+  for (; row < row_end; ++row) value_rows<1>(scratch, stride, row, in_chunk + row);
 }
 
 /// The chunks that hold a tree: each query has its own tokens at the positions behind the context.
@@ -166,7 +206,7 @@ inline void attend_paths(const AttentionJob& job, const AttentionTask& task, con
       const int64_t shared_end = task.position < end ? task.position : end;
       if (begin < shared_end) load_chunk(job, task, scratch, chunk, begin, shared_end);
       load_path(job, task, scratch, task.paths[query], chunk, end);
-      attend_chunk(job, task, scratch, query * group, (query + 1) * group, chunk, begin, end);
+      attend_chunk(job, task, scratch, query * group, (query + 1) * group, chunk);
     }
   }
 }
@@ -194,7 +234,7 @@ void attention(const AttentionJob& job, const AttentionTask& task, void* memory)
     const int64_t chunk_begin = begin > chunk ? begin : chunk;
     const int64_t chunk_end = chunk + kAttentionChunk < end ? chunk + kAttentionChunk : end;
     load_chunk(job, task, scratch, chunk, chunk_begin, chunk_end);
-    attend_chunk(job, task, scratch, 0, rows, chunk, chunk_begin, chunk_end);
+    attend_chunk(job, task, scratch, 0, rows, chunk);
   }
   if (tree) attend_paths(job, task, scratch, end);
   for (int64_t row = 0; row < rows; ++row) {

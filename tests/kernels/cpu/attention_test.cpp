@@ -112,6 +112,12 @@ class Sequence {
                         .blocks_stride = static_cast<int32_t>(blocks_.size())});
   }
 
+  /// From now on the token's keys and values are not finite.
+  void poison(int32_t token) {
+    const auto row = qkv_.begin() + token * cols_;
+    std::fill(row + test_.heads * test_.head_dim, row + cols_, std::nanf(""));
+  }
+
   Array output() const { return {test_.tokens, test_.heads * test_.head_dim, DType::kF32, 9}; }
 
   /// Head `head` (of q, then k, then v) of a token as the cache or the query has it.
@@ -244,6 +250,33 @@ TEST(Attention, chunks_of_any_length_give_the_bits_of_the_whole) {
         for (int32_t t = 0; t < c.tokens; ++t) {
           ASSERT_EQ(expected.row_bytes(t), out.row_bytes(t))
               << isa << " head_dim " << c.head_dim << " window " << c.window << " chunk " << chunk << " token " << t;
+        }
+      }
+    }
+  }
+}
+
+TEST(Attention, what_a_row_does_not_see_may_be_no_number) {
+  for (const std::string& isa : isa_levels()) {
+    const auto backend = make_backend(isa, 2);
+    for (const Case& c : kCases) {
+      Sequence clean(c, *backend);
+      Array expected = clean.output();
+      clean.step(0, c.tokens, expected);
+      for (const int32_t bad : {c.tokens / 3, c.tokens - 3}) {
+        Sequence sequence(c, *backend);
+        sequence.poison(bad);
+        Array out = sequence.output();
+        sequence.step(0, c.tokens, out);
+        for (int32_t t = 0; t < c.tokens; ++t) {
+          const std::string where = isa + " head_dim " + std::to_string(c.head_dim) + " window " +
+                                    std::to_string(c.window) + " bad " + std::to_string(bad) + " token " +
+                                    std::to_string(t);
+          if (t < bad || (c.window > 0 && t >= bad + c.window)) {
+            ASSERT_EQ(expected.row_bytes(t), out.row_bytes(t)) << where;
+          } else if (c.kv != DType::kF8E4m3) {
+            EXPECT_TRUE(std::isnan(out.get(t, 0))) << where;
+          }
         }
       }
     }
