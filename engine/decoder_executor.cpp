@@ -65,6 +65,7 @@ DecoderExecutor::Shape DecoderExecutor::shape_of(const StepPlan& plan) const {
 
 void DecoderExecutor::build_sample_rows(const StepPlan& plan, Step& step) {
   step.rows.clear();
+  step.masked.clear();
   int32_t logit_row = 0;
   for (const PlannedSequence& entry : plan.entries) {
     const Sequence& sequence = *entry.sequence;
@@ -85,6 +86,7 @@ void DecoderExecutor::build_sample_rows(const StepPlan& plan, Step& step) {
                                    .vocab_size = sample_model_.vocab_size});
     if (request.constraint != nullptr) constrain(sequence, row);
     if (request.thinking_budget != nullptr) limit_thinking(sequence, row);
+    if (masks_everything(row, sample_model_.vocab_size)) step.masked.push_back(row.logit_row);
     step.rows.push_back(row);
   }
   step.num_asked = logit_row;
@@ -186,6 +188,7 @@ StepResult DecoderExecutor::collect() {
   const MonotonicUs begin = now_us();
   int64_t device_us = -1;
   DeviceStatus status = backend_.collect(device_us);
+  for (const int32_t row : step.masked) step.results[static_cast<size_t>(row)].token = kAllMasked;
   // A device that cannot tell computed while it was called.
   if (device_us < 0) device_us = step.host_us + now_us() - begin;
   return StepResult{.rows = std::span(step.results).first(static_cast<size_t>(step.num_asked)),

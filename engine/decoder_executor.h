@@ -53,8 +53,9 @@ class DecoderExecutor final : public StepExecutor {
     std::vector<SampleRow> rows;
     std::vector<SampleResult> results;
     LogprobArena arena;
-    int32_t num_asked = 0;  // rows that the plan asked for; the others are padding
-    int64_t host_us = 0;    // spent in launch()
+    std::vector<int32_t> masked;  // rows whose masks leave nothing
+    int32_t num_asked = 0;        // rows that the plan asked for; the others are padding
+    int64_t host_us = 0;          // spent in launch()
   };
   /// Steps that differ in these have recordings of their own.
   struct Shape {

@@ -163,7 +163,7 @@ void EngineLoop::fill_prompt_logprobs(const StepPlan& plan, const StepResult& re
       (*entry.sequence->prompt_logprobs)[static_cast<size_t>(p) + 1] = to_position_logprobs(result.rows[row]);
     }
     draws_.push_back(entry.draws ? &result.rows[row++] : nullptr);
-    drawn_.push_back(draws_.back() != nullptr ? draws_.back()->token : -1);
+    drawn_.push_back(draws_.back() != nullptr ? draws_.back()->token : kLogitsNotFinite);
   }
   SERAPH_CHECK(row == result.rows.size(), "a result for every row that was asked for");
 }
@@ -185,8 +185,11 @@ void EngineLoop::publish_progress(const Progress& progress, MonotonicUs now) {
   }
   const SampleResult& draw = *draws_[entry];
   if (progress.token < 0) {
-    event.error =
-        std::make_unique<std::string>("no token can be drawn: every id is masked or the logits are not finite");
+    event.token = -1;
+    event.error = std::make_unique<std::string>(
+        progress.token == kAllMasked
+            ? "no token can be drawn: the request's masks (allowed ids, bad words, min_tokens, a constraint) leave none"
+            : "no token can be drawn: the model's logits are not finite");
   } else if (sequence.request->sampling.num_logprobs >= 0) {
     event.logprobs = std::make_unique<PositionLogprobs>(to_position_logprobs(draw));
   }

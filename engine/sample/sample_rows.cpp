@@ -1,6 +1,7 @@
 #include "engine/sample/sample_rows.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace seraph {
 
@@ -83,6 +84,21 @@ SampleRow make_draw_row(const SamplingParams& params, SampleState& state, const 
   row.banned = state.banned(args.generated_tokens < params.tokens_min);
   row.allowed = state.allowed();
   return row;
+}
+
+bool masks_everything(const SampleRow& row, int32_t vocab_size) {
+  if (row.allowed == nullptr) return false;  // nobody can ban a whole vocabulary
+  const auto is_allowed = [&row](int32_t id) { return (row.allowed[id / 32] >> (id % 32) & 1U) != 0; };
+  // More allowed ids than banned ones, as nearly always, leave some: counting ends with the first few.
+  size_t num_allowed = 0;
+  for (int32_t word = 0; word < (vocab_size + 31) / 32 && num_allowed <= row.banned.size(); ++word) {
+    num_allowed += static_cast<size_t>(std::popcount(row.allowed[word]));
+  }
+  if (num_allowed > row.banned.size()) return false;
+  std::vector<int32_t> banned(row.banned.begin(), row.banned.end());
+  std::sort(banned.begin(), banned.end());
+  banned.erase(std::unique(banned.begin(), banned.end()), banned.end());
+  return static_cast<size_t>(std::count_if(banned.begin(), banned.end(), is_allowed)) == num_allowed;
 }
 
 SampleRow make_prompt_row(int32_t num_logprobs, int32_t logit_row, TokenId given) {

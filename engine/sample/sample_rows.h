@@ -57,6 +57,8 @@ struct DrawArgs {
 /// The row that draws the next token. Borrows from the request and the state until the step is collected.
 SampleRow make_draw_row(const SamplingParams& params, SampleState& state, const DrawArgs& args);
 
+/// Whether the masks of a row leave no id to draw, whatever the logits are.
+bool masks_everything(const SampleRow& row, int32_t vocab_size);
 /// The row that only reports the logprob of a prompt token: untouched logits, nothing drawn.
 SampleRow make_prompt_row(int32_t num_logprobs, int32_t logit_row, TokenId given);
 

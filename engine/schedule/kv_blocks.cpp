@@ -62,6 +62,13 @@ void KvBlocks::release_all(std::vector<int32_t>& chain) {
   chain.clear();
 }
 
+void KvBlocks::forget(const std::vector<int32_t>& chain) {
+  for (const int32_t block : chain) {
+    SERAPH_CHECK(is_held(block), "a chain is forgotten while it is held");
+    if (cache_.has_key(block)) cache_.erase(block);
+  }
+}
+
 void KvBlocks::forget_all() {
   for (int32_t block = 0; block < num_total(); ++block) {
     if (!cache_.has_key(block)) continue;

@@ -40,6 +40,8 @@ class KvBlocks {
   /// Gives back one reference to each block of a chain and clears the list.
   void release_all(std::vector<int32_t>& chain);
 
+  /// What a held chain contains is not findable any more; its holders keep it.
+  void forget(const std::vector<int32_t>& chain);
   /// Nothing is findable any more: cached blocks are free, held ones stay with their holders.
   void forget_all();
 

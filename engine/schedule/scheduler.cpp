@@ -129,6 +129,8 @@ void Scheduler::clear_ended() {
 Progress Scheduler::take_token(Sequence& sequence, TokenId token) {
   Progress progress{.sequence = &sequence, .token = token};
   if (token < 0) {
+    // Whatever made the logits no numbers may be in these blocks: nobody else shall find them.
+    if (token == kLogitsNotFinite) blocks_.forget(sequence.blocks);
     progress.finish = FinishReason::kError;
     finish(sequence);
     return progress;

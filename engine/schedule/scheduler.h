@@ -85,11 +85,15 @@ struct StepPlan {
   bool empty() const { return entries.empty(); }
 };
 
+/// Why a step has no token for a sequence that it drew for.
+constexpr TokenId kLogitsNotFinite = -1;  // SampleResult::token as a device leaves it
+constexpr TokenId kAllMasked = -2;
+
 /// What a collected step meant for one sequence. `sequence` is valid until clear_ended().
 struct Progress {
   Sequence* sequence = nullptr;
   int32_t entry = 0;   // index in the plan
-  TokenId token = -1;  // -1 with kError: no token could be drawn
+  TokenId token = -1;  // negative with kError: why no token could be drawn
   FinishReason finish = FinishReason::kNone;
   TokenId stop_token = -1;
 };
@@ -124,9 +128,9 @@ class Scheduler {
   /// Plans the next step and counts it as in flight; an empty plan is not. REQUIRES: fewer than
   /// steps_in_flight_max in flight. The plan stays valid until its commit_step().
   const StepPlan& plan_step(MonotonicUs now);
-  /// The oldest step in flight is done: `drawn[i]` is the token of entries[i] where it draws (-1: none could be
-  /// drawn, the sequence ends with kError), else ignored. Returns the progress of each entry that drew for a sequence
-  /// still open, in order of the plan.
+  /// The oldest step in flight is done: `drawn[i]` is the token of entries[i] where it draws (kLogitsNotFinite,
+  /// kAllMasked: none could be drawn, the sequence ends with kError), else ignored. Returns the progress of each entry
+  /// that drew for a sequence still open, in order of the plan.
   std::span<const Progress> commit_step(std::span<const TokenId> drawn);
   /// What the device took for a step: so the scheduler learns what computing a token again costs.
   void note_cost(const StepPlan& plan, int64_t device_us);

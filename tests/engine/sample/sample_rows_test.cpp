@@ -60,6 +60,26 @@ TEST(SampleRows, AllowedIdsAreABitSet) {
   EXPECT_EQ((std::vector<uint32_t>(allowed, allowed + 4)), (std::vector<uint32_t>{1, 2, 0, 8}));
 }
 
+TEST(SampleRows, MasksThatLeaveNothingAreKnown) {
+  const uint32_t allowed[] = {0b100, 0b10, 0, 0};  // 2 and 33
+  const std::vector<int32_t> banned = {33, 2, 33};
+  SampleRow row;
+  EXPECT_FALSE(masks_everything(row, 100));
+  row.banned = banned;
+  EXPECT_FALSE(masks_everything(row, 100)) << "all others are left";
+  row.allowed = allowed;
+  EXPECT_TRUE(masks_everything(row, 100));
+  row.banned = row.banned.first(1);
+  EXPECT_FALSE(masks_everything(row, 100));
+  const int32_t others[] = {3, 4, 5, 33};
+  row.banned = others;
+  EXPECT_FALSE(masks_everything(row, 100));
+  const uint32_t none[] = {0, 0, 0, 0};
+  row.allowed = none;
+  row.banned = {};
+  EXPECT_TRUE(masks_everything(row, 100));
+}
+
 TEST(SampleRows, CarriesEveryParameter) {
   Request request;
   request.id = 1;

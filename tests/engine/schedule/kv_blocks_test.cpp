@@ -75,6 +75,21 @@ TEST(KvBlocks, SharedBlocksStayHeldUntilTheLastHolderLeaves) {
   blocks.release_all(c);
 }
 
+TEST(KvBlocks, AForgottenChainStaysWithItsHoldersAndIsFreeAfterwards) {
+  KvBlocks blocks(2);
+  std::vector<int32_t> a = {blocks.take(), blocks.take()};
+  blocks.set_key(a[0], key_of(1));
+  std::vector<int32_t> b = {a[0]};
+  blocks.share(b[0]);
+  blocks.forget(a);
+  EXPECT_EQ(blocks.find(key_of(1)), -1);
+  blocks.release_all(a);
+  EXPECT_EQ(blocks.num_held(), 1);
+  blocks.release_all(b);
+  EXPECT_EQ(blocks.num_free(), 2);
+  blocks.check_integrity(true);
+}
+
 TEST(KvBlocks, TheSecondBlockOfTheSameContentStaysNameless) {
   KvBlocks blocks(2);
   std::vector<int32_t> a = {blocks.take()};

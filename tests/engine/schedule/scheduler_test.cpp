@@ -146,6 +146,20 @@ TEST(Scheduler, SaltsAndPromptDependentKeysSeparateTheCache) {
   EXPECT_EQ(tokens_of(step(scheduler)), (Counts{1}));
 }
 
+TEST(Scheduler, NobodyFindsBlocksWhoseLogitsWereNotFinite) {
+  Scheduler scheduler(limits_of(8, 64, 100), {1, 2});
+  scheduler.add(make_request(1, 12, 1));
+  step(scheduler, kAllMasked);
+  scheduler.add(make_request(2, 12, 1));
+  EXPECT_EQ(tokens_of(step(scheduler, kLogitsNotFinite)), (Counts{4})) << "masks say nothing about the blocks";
+  scheduler.add(make_request(3, 12, 1));
+  EXPECT_EQ(tokens_of(step(scheduler)), (Counts{12}));
+  scheduler.add(make_request(4, 12, 1));
+  EXPECT_EQ(tokens_of(step(scheduler)), (Counts{4}));
+  scheduler.clear_ended();
+  scheduler.check_integrity();
+}
+
 TEST(Scheduler, PromptLogprobsBoundTheRowsOfAStepAndIgnoreTheCache) {
   Scheduler scheduler(limits_of(8, 64, 100), {1, 2});
   scheduler.add(make_request(1, 20, 1));
