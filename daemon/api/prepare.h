@@ -38,7 +38,7 @@ struct PrepareContext {
   /// Compiles the templates. Errors: the template's.
   static Result<std::unique_ptr<PrepareContext>> make(const Tokenizer& tokenizer, const EngineInfo& info,
                                                       const ApiOptions& options);
-  SamplingLimits limits() const { return {info->vocab_size, info->max_model_len, tokenizer}; }
+  SamplingLimits limits() const { return {info->vocab_size, info->max_model_len, tokenizer, info->eos_ids}; }
 };
 
 struct Prompt {

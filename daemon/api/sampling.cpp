@@ -392,6 +392,25 @@ std::optional<ApiError> refuse_unoffered(const Json& body) {
 
 }  // namespace
 
+/// Allowed ids of which none may ever be the first: all are ends before min_tokens, or bad words themselves.
+std::optional<ApiError> check_allowed_ids(const SamplingLimits& limits, const SamplingParams& sampling) {
+  if (sampling.allowed_ids.empty()) return std::nullopt;
+  std::vector<TokenId> single_bad_words;
+  for (const std::vector<TokenId>& word : sampling.bad_words) {
+    if (word.size() == 1) single_bad_words.push_back(word[0]);
+  }
+  const auto contains = [](std::span<const TokenId> ids, TokenId id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
+  const auto is_banned = [&](TokenId id) {
+    if (sampling.tokens_min > 0 && (contains(limits.eos_ids, id) || contains(sampling.stop_token_ids, id))) return true;
+    return contains(single_bad_words, id);
+  };
+  if (!std::all_of(sampling.allowed_ids.begin(), sampling.allowed_ids.end(), is_banned)) return std::nullopt;
+  return bad_request("allowed_token_ids leaves no token to begin with: min_tokens and bad_words exclude all of them",
+                     "allowed_token_ids");
+}
+
 std::optional<ApiError> read_params(const Json& body, Endpoint endpoint, const ApiOptions& options,
                                     const SamplingLimits& limits, GenerationParams& out) {
   if (auto error = refuse_unoffered(body)) return error;
@@ -413,6 +432,7 @@ std::optional<ApiError> read_params(const Json& body, Endpoint endpoint, const A
   if (auto error = read_logit_bias(body, limits.vocab_size, out.sampling)) return error;
   if (auto error = read_allowed_ids(body, limits.vocab_size, out.sampling)) return error;
   if (auto error = read_bad_words(body, limits, out.sampling)) return error;
+  if (auto error = check_allowed_ids(limits, out.sampling)) return error;
   return read_choices(body, endpoint, options, out);
 }
 

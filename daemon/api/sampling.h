@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,8 @@ struct GenerationParams {
 struct SamplingLimits {
   int32_t vocab_size = 0;
   int32_t max_model_len = 0;
-  const Tokenizer* tokenizer = nullptr;  // of bad_words
+  const Tokenizer* tokenizer = nullptr;   // of bad_words
+  std::span<const TokenId> eos_ids = {};  // end answers, and cannot be drawn before min_tokens
 };
 
 /// Errors: 400 in vLLM's words.

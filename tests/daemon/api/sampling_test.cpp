@@ -19,6 +19,8 @@ struct Read {
   GenerationParams params;
 };
 
+constexpr TokenId kEosIds[] = {770, 772};
+
 Read read(Endpoint endpoint, const std::string& members, const ApiOptions& options = {}) {
   Json body;
   Read out;
@@ -27,7 +29,8 @@ Read read(Endpoint endpoint, const std::string& members, const ApiOptions& optio
   out.error = check_fields(body, endpoint, {});
   if (!out.error)
     out.error = read_params(body, endpoint, options,
-                            {.vocab_size = 777, .max_model_len = 512, .tokenizer = &tokenizer()}, out.params);
+                            {.vocab_size = 777, .max_model_len = 512, .tokenizer = &tokenizer(), .eos_ids = kEosIds},
+                            out.params);
   return out;
 }
 
@@ -147,6 +150,25 @@ TEST(SamplingTest, AllowedIdsAreDistinctAndInTheVocabulary) {
             "allowed_token_ids contains out-of-vocab token id! (parameter=allowed_token_ids, value=[-1])");
   EXPECT_TRUE(read(kChat, R"("allowed_token_ids":[777])").error);
   EXPECT_FALSE(read(kChat, R"("bad_words":[],"allowed_token_ids":null)").error);
+}
+
+TEST(SamplingTest, AllowedIdsThatMayNotComeFirstAreRefused) {
+  for (const char* members : {R"("allowed_token_ids":[772],"min_tokens":3)",
+                              R"("allowed_token_ids":[772,5],"min_tokens":1,"stop_token_ids":[5],"ignore_eos":true)"}) {
+    const auto error = read(kCompletions, members).error;
+    ASSERT_TRUE(error) << members;
+    EXPECT_EQ(error->status, 400);
+    EXPECT_NE(error->message.find("allowed_token_ids"), std::string::npos);
+  }
+  EXPECT_FALSE(read(kCompletions, R"("allowed_token_ids":[772])").error);
+  EXPECT_FALSE(read(kCompletions, R"("allowed_token_ids":[772,6],"min_tokens":3)").error);
+  const std::string word = "\"bad_words\":[\"a\"]";
+  const auto ids = read(kCompletions, word).params.sampling.bad_words;
+  ASSERT_FALSE(ids.empty() || ids[0].size() != 1) << "a word of one token";
+  std::string all;
+  for (const auto& id : ids) all += (all.empty() ? "" : ",") + std::to_string(id[0]);
+  EXPECT_TRUE(read(kCompletions, word + ",\"allowed_token_ids\":[" + all + ']').error);
+  EXPECT_FALSE(read(kCompletions, word + ",\"allowed_token_ids\":[" + all + ",7]").error);
 }
 
 TEST(SamplingTest, BadWordsCountWithAndWithoutASpaceInFront) {
