@@ -150,8 +150,14 @@ void ServerProcess::begin_shutdown(double timeout_s) {
 void ServerProcess::step_shutdown() {
   if (closing_) return;
   const bool finished = api_->idle() && server_->counters().connections_open == 0;
-  if (!finished && !cancelled_ && now_us() >= deadline_us_) {
-    spdlog::warn("requests still run after {:g} s: they are cancelled", settings_.shutdown_timeout_s);
+  const EngineStats stats = engine_->stats();
+  const bool stands = stats.sleep_level > 0 || stats.paused;  // what waits will not run in any time
+  if (!finished && !cancelled_ && (stands || now_us() >= deadline_us_)) {
+    if (stands) {
+      spdlog::warn("requests wait for a server that {}: they are cancelled", stats.paused ? "is paused" : "sleeps");
+    } else {
+      spdlog::warn("requests still run after {:g} s: they are cancelled", settings_.shutdown_timeout_s);
+    }
     api_->cancel_all();
     cancelled_ = true;
     deadline_us_ = now_us() + kCancelUs;

@@ -49,6 +49,36 @@ TEST(ServerProcess, ServesUntilASignalAndEndsWithZero) {
   client.join();
 }
 
+TEST(ServerProcess, ARequestThatWaitsForASleepingServerDoesNotDelayItsEnd) {
+  ServerSettings settings = demo_settings();
+  settings.api.enable_sleep_mode = true;
+  settings.shutdown_timeout_s = 60;
+  ServerProcess process(settings);
+  ASSERT_TRUE(process.start().ok());
+  const auto target = parse_http_url(process.address());
+  MonotonicUs signal_us = 0;
+  std::thread client([&] {
+    LoadPlan sleep{.target = *target, .endpoint = "/sleep"};
+    sleep.bodies = {"{}"};
+    sleep.starts_us = {0};
+    (void)run_load(sleep);
+    std::thread stop([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the request below has arrived
+      signal_us = now_us();
+      kill(getpid(), SIGTERM);
+    });
+    LoadPlan plan{.target = *target, .endpoint = "/v1/completions"};
+    plan.bodies = {R"({"prompt":"hi","max_tokens":4,"stream":true})"};
+    plan.starts_us = {0};
+    const auto samples = run_load(plan);
+    EXPECT_FALSE(samples.ok() && samples->front().ok) << "it cannot be answered";
+    stop.join();
+  });
+  EXPECT_EQ(process.run(), 0);
+  EXPECT_LT(now_us() - signal_us, 30'000'000);
+  client.join();
+}
+
 TEST(ServerProcess, ABrokenStartLeavesNothingRunning) {
   ServerSettings settings = demo_settings();
   settings.engine.model_dir = "/no/such/folder";
