@@ -10,6 +10,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/result.h"
+#include "engine/text/regex.h"
 
 namespace seraph {
 
@@ -32,11 +33,14 @@ ApiError bad_parameter(std::string message, std::string_view param, std::string_
 /// An engine, template or tokenizer error as HTTP.
 ApiError from_error(const Error& error);
 
-/// What `prepare` returns. A request that memory does not suffice for fails alone; the server goes on.
+/// What `prepare` returns. A request that memory or a pattern's steps do not suffice for fails alone; the server goes
+/// on.
 template <typename Prepare>
 std::optional<ApiError> guarded(const Prepare& prepare) {
   try {
     return prepare();
+  } catch (const text::PatternLimit& limit) {
+    return bad_request(limit.what());
   } catch (const std::bad_alloc&) {
     return ApiError{.status = 500,
                     .type = "InternalServerError",

@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "engine/text/oniguruma.h"
 #include "engine/text/unicode_text.h"
 
 namespace seraph::text {
@@ -12,64 +13,7 @@ constexpr uint32_t kMatchStepsMax = 10'000'000;  // backtracking points of one m
 constexpr uint32_t kHeapKibMax = 64 * 1024;      // of the interpreter, when the JIT's stack is too small
 constexpr size_t kPatternBytesMax = 64 * 1024;
 
-// White_Space; PCRE2's own \s would add U+180E and, inside classes, depends on the build's options.
-constexpr std::string_view kSpaceClass =
-    "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
-constexpr std::string_view kWordClass = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}";
-constexpr std::string_view kHexClass = "0-9A-Fa-f";
-
-std::string_view class_of_escape(char escape) {
-  switch (escape) {
-    case 's':
-    case 'S':
-      return kSpaceClass;
-    case 'w':
-    case 'W':
-      return kWordClass;
-    case 'h':
-    case 'H':
-      return kHexClass;
-    default:
-      return {};
-  }
-}
-
 }  // namespace
-
-std::string translate_pattern(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char escape = pattern[++i];
-      const std::string_view members = class_of_escape(escape);
-      const bool negated = escape == 'S' || escape == 'W' || escape == 'H';
-      if (members.empty() || (in_class && negated)) {
-        out += c;
-        out += escape;
-      } else if (in_class) {
-        out += members;
-      } else {
-        out += negated ? "[^" : "[";
-        out += members;
-        out += ']';
-      }
-      continue;
-    }
-    if (c == '[' && !in_class) {
-      in_class = true;
-      out += c;
-      if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
-      if (i + 1 < pattern.size() && pattern[i + 1] == ']') out += pattern[++i];
-      continue;
-    }
-    if (c == ']') in_class = false;
-    if (c == '[' && in_class && !(i + 1 < pattern.size() && pattern[i + 1] == ':')) out += '\\';
-    out += c;
-  }
-  return out;
-}
 
 struct Regex::Code {
   pcre2_code* code = nullptr;
@@ -86,13 +30,18 @@ Result<Regex> Regex::compile(std::string_view pattern) {
     return Error{ErrorCode::kCorrupt,
                  "a regular expression of " + std::to_string(pattern.size()) + " bytes is beyond 64 KiB or no UTF-8"};
   }
-  const std::string translated = translate_pattern(pattern);
+  SERAPH_ASSIGN_OR_RETURN(const std::string translated, translate_oniguruma(pattern));
   int code = 0;
   PCRE2_SIZE offset = 0;
   auto compiled = std::make_unique<Code>();
+  // What ends a line is Oniguruma's choice, not that of PCRE2's build.
+  pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
+  pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+  pcre2_set_bsr(context, PCRE2_BSR_UNICODE);
   // Oniguruma's default syntax is Ruby's, where ^ and $ match at every line.
   compiled->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                                 PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &offset, nullptr);
+                                 PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &offset, context);
+  pcre2_compile_context_free(context);
   if (compiled->code == nullptr) {
     char message[256] = {};
     pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
@@ -121,7 +70,8 @@ struct Regex::Matches::State {
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
       rc = pcre2_match(code, subject, text.size(), position, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, context);
     }
-    if (rc < 0) return false;
+    if (rc == PCRE2_ERROR_NOMATCH) return false;
+    if (rc < 0) throw PatternLimit();
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data);
     begin = bounds[0];
     end = bounds[1];

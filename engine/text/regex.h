@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -10,9 +11,15 @@
 
 namespace seraph::text {
 
+/// A match would take more steps or memory than one text may cost.
+class PatternLimit : public std::runtime_error {
+ public:
+  PatternLimit() : std::runtime_error("a pattern of the tokenizer takes too many steps on this text") {}
+};
+
 class Regex {
  public:
-  /// kCorrupt with PCRE2's message and the offset in `pattern`.
+  /// kUnsupported (oniguruma.h), or kCorrupt with PCRE2's message and its offset.
   static Result<Regex> compile(std::string_view pattern);
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
@@ -26,8 +33,8 @@ class Regex {
     ~Matches();
     Matches(const Matches&) = delete;
     Matches& operator=(const Matches&) = delete;
-    /// The next match; it may be empty, but never where the one before ended. False at the end, and where a match
-    /// would take more than the step limit (the rest of the text then counts as unmatched).
+    /// The next match; it may be empty, but never where the one before ended. False at the end. Throws
+    /// PatternLimit: the rest must not pass for text without matches.
     bool next(size_t& begin, size_t& end);
 
    private:
@@ -40,8 +47,4 @@ class Regex {
   explicit Regex(std::unique_ptr<Code> code);
   std::unique_ptr<Code> code_;
 };
-
-/// Oniguruma's \s, \h, \w and their negations in PCRE2's words; the rest unchanged.
-std::string translate_pattern(std::string_view pattern);
-
 }  // namespace seraph::text

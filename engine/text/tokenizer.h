@@ -36,7 +36,8 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   /// Ids of `text` (any bytes; invalid UTF-8 is read as U+FFFD). `add_special_tokens` runs the post-processor (bos,
-  /// eos); `parse_special` false treats the text of special tokens as plain text.
+  /// eos); `parse_special` false treats the text of special tokens as plain text. Throws text::PatternLimit (regex.h)
+  /// when one of the tokenizer's patterns gives up on the text.
   virtual std::vector<int32_t> encode(std::string_view text, bool add_special_tokens,
                                       bool parse_special = true) const = 0;
   /// The text of the whole list; ids beyond the vocabulary are skipped. Incomplete UTF-8 becomes U+FFFD.

@@ -231,7 +231,11 @@ Result<std::unique_ptr<Tokenizer>> build(const dom::object& root, TokenizerConfi
   set_class_tokens(config, *parts.vocabulary, false);
   SERAPH_ASSIGN_OR_RETURN(parts.added, read_added(root, *parts.vocabulary));
   if (parts.vocabulary->size() == 0 && parts.added.empty()) return corrupt("model.vocab is empty");
-  return std::unique_ptr<Tokenizer>(std::make_unique<PipelineTokenizer>(std::move(parts), std::move(config), false));
+  try {  // added tokens are normalized here
+    return std::unique_ptr<Tokenizer>(std::make_unique<PipelineTokenizer>(std::move(parts), std::move(config), false));
+  } catch (const PatternLimit& limit) {
+    return corrupt(std::string("added_tokens: ") + limit.what());
+  }
 }
 
 }  // namespace

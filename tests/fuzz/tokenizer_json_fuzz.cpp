@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/text/pipeline_tokenizer.h"
+#include "engine/text/regex.h"
 #include "engine/text/sentencepiece_tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -19,7 +20,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!loaded.ok()) return 0;
   const seraph::Tokenizer& tokenizer = **loaded;
   const std::string_view text = bytes.substr(0, 256);
-  const std::vector<int32_t> ids = tokenizer.encode(text, true);
+  std::vector<int32_t> ids;
+  try {
+    ids = tokenizer.encode(text, true);
+  } catch (const seraph::text::PatternLimit&) {
+    return 0;
+  }
   const std::string whole = tokenizer.decode(ids, false);
   seraph::Detokenizer detokenizer(tokenizer, false);
   std::string streamed;

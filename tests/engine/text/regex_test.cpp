@@ -13,7 +13,6 @@ std::vector<size_t> ends_by_regex(const Regex& regex, std::string_view text) {
 }
 
 TEST(Regex, ReadsOnigurumasClasses) {
-  EXPECT_EQ(translate_pattern("a\\\\s[x]"), "a\\\\s[x]");
   auto spaces = Regex::compile("\\s+");
   ASSERT_TRUE(spaces.ok());
   EXPECT_EQ(ends_by_regex(*spaces,
@@ -34,9 +33,9 @@ TEST(Regex, EmptyMatchesAreCutsAndEnd) {
 }
 
 TEST(Regex, CatastrophicPatternsStopAtTheStepLimit) {
-  auto regex = Regex::compile("(a+)+$x");
+  auto regex = Regex::compile("(a+)+[bc]");
   ASSERT_TRUE(regex.ok());
-  EXPECT_TRUE(ends_by_regex(*regex, std::string(64, 'a')).empty());
+  EXPECT_THROW(ends_by_regex(*regex, std::string(64, 'a')), PatternLimit);
 }
 
 }  // namespace
