@@ -75,7 +75,7 @@ class Engine::Impl {
     const int64_t num_open = stats_.num_open.load(std::memory_order_relaxed);
     if (options_.queued_requests_max > 0 && num_open >= options_.queued_requests_max) {
       return Error{ErrorCode::kResourceExhausted,
-                   std::to_string(num_open) + " requests are unfinished, the limit is " +
+                   std::to_string(num_open) + " sequences are unfinished, the limit set by --max-num-queued-reqs is " +
                        std::to_string(options_.queued_requests_max),
                    "try again later"};
     }

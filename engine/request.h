@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/clock.h"
+#include "engine/base/shared_list.h"
 
 namespace seraph {
 
@@ -23,28 +24,27 @@ using TokenId = int32_t;
 /// defaults; the engine trusts these values. Meaning and order of application are vLLM's:
 /// allowed ids, banned ids, min_tokens, logit_bias, repetition, frequency, presence, temperature, min_p, top_k, top_p.
 struct SamplingParams {
-  float temperature = 1.0F;                                // below 1e-5: greedy, and top_k, top_p, min_p are off
-  float top_p = 1.0F;                                      // (0, 1]
-  float min_p = 0.0F;                                      // [0, 1]
-  int32_t top_k = 0;                                       // <= 0 or >= vocabulary: off
-  float presence_penalty = 0.0F;                           // over generated tokens
-  float frequency_penalty = 0.0F;                          // over generated tokens
-  float repetition_penalty = 1.0F;                         // over prompt and generated tokens
-  uint64_t seed = 0;                                       // Philox key; the API draws one when the client gave none
-  uint32_t choice = 0;                                     // Philox counter word; see kernels/backend.h, sample()
-  std::vector<TokenId> allowed_ids = {};                   // distinct; nothing else can be drawn; empty: all
-  std::vector<std::vector<TokenId>> bad_words = {};        // the last id cannot follow the others in the output
-  std::vector<std::pair<TokenId, float>> logit_bias = {};  // already clamped to [-100, 100], distinct ids
+  float temperature = 1.0F;                               // below 1e-5: greedy, and top_k, top_p, min_p are off
+  float top_p = 1.0F;                                     // (0, 1]
+  float min_p = 0.0F;                                     // [0, 1]
+  int32_t top_k = 0;                                      // <= 0 or >= vocabulary: off
+  float presence_penalty = 0.0F;                          // over generated tokens
+  float frequency_penalty = 0.0F;                         // over generated tokens
+  float repetition_penalty = 1.0F;                        // over prompt and generated tokens
+  uint64_t seed = 0;                                      // Philox key; the API draws one when the client gave none
+  uint32_t choice = 0;                                    // Philox counter word; see kernels/backend.h, sample()
+  SharedList<TokenId> allowed_ids = {};                   // distinct; nothing else can be drawn; empty: all
+  SharedList<std::vector<TokenId>> bad_words = {};        // the last id cannot follow the others in the output
+  SharedList<std::pair<TokenId, float>> logit_bias = {};  // already clamped to [-100, 100], distinct ids
 
   int32_t tokens_max = 16;  // >= 1; generation ends with kLength
   int32_t tokens_min = 0;   // eos and stop ids cannot be drawn before
   bool ignore_eos = false;  // the checkpoint's eos ids do not stop (stop_token_ids still do)
-  std::vector<TokenId> stop_token_ids = {};
+  SharedList<TokenId> stop_token_ids = {};
 
-  int32_t num_logprobs = -1;         // -1: none; k >= 0: the chosen token and the k best
-  int32_t num_prompt_logprobs = -1;  // likewise for every prompt position after the first
-  std::vector<TokenId> logprob_ids =
-      {};  // not empty: instead of the best, these ids in this order; num_logprobs = size
+  int32_t num_logprobs = -1;             // -1: none; k >= 0: the chosen token and the k best
+  int32_t num_prompt_logprobs = -1;      // likewise for every prompt position after the first
+  SharedList<TokenId> logprob_ids = {};  // not empty: instead of the best, these ids in this order; num_logprobs = size
 };
 
 /// How long a sequence may think: after so many tokens the closing ones are forced.
@@ -94,7 +94,7 @@ struct Adapter {
 /// REQUIRES: 1 <= prompt_ids.size() and prompt_ids.size() + 1 <= max_model_len (pooling: size() <= max_model_len).
 struct Request {
   RequestId id = 0;
-  std::vector<TokenId> prompt_ids = {};
+  SharedList<TokenId> prompt_ids = {};
   SamplingParams sampling = {};
   Pooling pooling = Pooling::kNone;                   // else the answer is Event::pooled and `sampling` means nothing
   int32_t priority = 0;                               // smaller runs earlier; equal: first come, first served

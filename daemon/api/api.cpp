@@ -1,7 +1,6 @@
 #include "daemon/api/api.h"
 
-#include <spdlog/spdlog.h>
-
+#include <atomic>
 #include <random>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,6 +23,7 @@
 #include "daemon/api/pooling.h"
 #include "daemon/api/pooling_task.h"
 #include "daemon/api/prepare.h"
+#include "daemon/api/refusal_log.h"
 #include "daemon/api/refusals.h"
 #include "daemon/api/render.h"
 #include "daemon/api/response_store.h"
@@ -37,17 +37,10 @@ namespace {
 
 constexpr const char* kJsonType = "application/json";
 
-/// respond_error() in the shape of the endpoint.
-void refuse(Exchange& exchange, const ApiError& error, Endpoint endpoint) {
-  std::vector<HttpHeader> extra;
-  if (error.retry_after_s > 0) extra.push_back({"retry-after", std::to_string(error.retry_after_s)});
-  exchange.respond(error.status, kJsonType, error_body(endpoint, error), std::move(extra));
-}
-
 /// One HTTP request from its first byte to its last: shared with the exchange's callbacks.
 struct Ticket {
-  std::shared_ptr<Task> task;  // once prepared
-  bool gone = false;           // the client left before
+  std::shared_ptr<Task> task;     // once prepared
+  std::atomic<bool> gone{false};  // the client left before; set by the loop, a worker looks before it begins
 };
 
 class ApiImpl : public Api {
@@ -75,10 +68,12 @@ class ApiImpl : public Api {
                      .drain = [this](std::function<void()> done) { drain(std::move(done)); },
                      .resume = [this] { release_held(); }}),
         random_engine_(std::random_device{}()),
+        refusals_(options_.served_model_names.front(), args.store),
         pool_(args.loop) {
     context_->options = &options_;
     context_->responses = &responses_;
     if (options_.enable_lora) context_->adapters = &adapters_;
+    metrics_.set_store(args.store);
     random_ = [this] { return random_engine_(); };
     services_.cancel = [engine = args.engine](RequestId id) { engine->cancel(id); };
     services_.tokenizer = args.tokenizer;
@@ -106,6 +101,7 @@ class ApiImpl : public Api {
     operations_.set_http_counters(std::move(counters));
   }
   void on_engine_events() override;
+  void on_refused(std::string_view path, int status) override { refusals_.record(path, status); }
   void begin_shutdown() override { shutting_down_ = true; }
   bool idle() const override { return pool_.num_pending() == 0 && active_.empty(); }
   void cancel_all() override;
@@ -143,7 +139,8 @@ class ApiImpl : public Api {
                                               PreparedGeneration prepared);
   void begin_background(Exchange& exchange, PreparedGeneration prepared);
   void end_background(const Generation& generation, const char* status);
-  void store_pending(const Generation& generation, const char* status);
+  bool store_pending(const Generation& generation, const char* status);
+  void refuse_task(Exchange& exchange, const ApiError& error, Endpoint endpoint);
   void handle_models(Exchange& exchange);
   AdapterUse adapter_use() const;
   void handle_response(Exchange& exchange);
@@ -161,6 +158,7 @@ class ApiImpl : public Api {
   Operations operations_;
   std::mt19937_64 random_engine_;
   std::function<uint64_t()> random_;
+  RefusalLog refusals_;
   std::unordered_map<RequestId, Target> targets_;
   std::unordered_map<Task*, std::shared_ptr<Task>> active_;
   std::unordered_map<std::string, std::shared_ptr<Generation>> background_;  // by owner, line break, id of the response
@@ -178,6 +176,7 @@ class ApiImpl : public Api {
 /// What the model is for: paths of the other kind are unknown, as vLLM has it.
 void ApiImpl::add_model_routes(Router& router) {
   for (const PoolingRoute& route : pooling_routes(engine_.info().pooling)) {
+    refusals_.add_path(route.path);
     router.add("POST", route.path, Access::kKey,
                [this, endpoint = route.endpoint](auto exchange) { handle_pooling(std::move(exchange), endpoint); });
   }
@@ -189,6 +188,7 @@ void ApiImpl::add_model_routes(Router& router) {
 void ApiImpl::add_chat_routes(Router& router) {
   for (const GenerationEndpoint& row : generation_endpoints()) {
     if (row.endpoint == kTokens && !options_.enable_scale_out) continue;
+    refusals_.add_path(row.path);
     router.add("POST", row.path, row.endpoint == kMessages ? Access::kAnyHeader : Access::kKey,
                [this, endpoint = row.endpoint](auto exchange) { handle_generation(std::move(exchange), endpoint); });
   }
@@ -245,15 +245,10 @@ void ApiImpl::add_routes(Router& router) {
 }
 
 void ApiImpl::handle_models(Exchange& exchange) {
-  const int64_t created = unix_time_us() / 1'000'000;
   const std::string& name = exchange.request().path_tail;
-  const std::vector<AdapterModule> adapters = adapters_.list();
-  if (name.empty()) {
-    return exchange.respond(200, kJsonType, models_json(options_, adapters, engine_.info(), created, random_));
-  }
-  if (auto card = model_json(name, options_, adapters, engine_.info(), created, random_)) {
-    return exchange.respond(200, kJsonType, std::move(*card));
-  }
+  const int64_t created = unix_time_us() / 1'000'000;
+  auto body = models_answer(name, options_, adapters_.list(), engine_.info(), created, random_);
+  if (body) return exchange.respond(200, kJsonType, std::move(*body));
   respond_error(exchange, unknown_model(name, options_));
 }
 
@@ -285,36 +280,39 @@ void ApiImpl::handle_response(Exchange& exchange) {
   }
   if (request.method == "GET") return exchange.respond(200, kJsonType, row->body);
   responses_.erase(request.key_owner, id);
-  std::string body = "{\"id\":";
-  append_json_string(body, row->id);
-  exchange.respond(200, kJsonType, body + ",\"object\":\"response\",\"deleted\":true}");
+  exchange.respond(200, kJsonType, deleted_response_json(row->id));
 }
 
 void ApiImpl::handle_answer(std::shared_ptr<Exchange> exchange, Answer answer, Endpoint endpoint) {
   if (!is_json_media_type(exchange->request().header("content-type"))) {
-    return refuse(*exchange, media_type_error(), endpoint);
+    return respond_error(*exchange, media_type_error(), endpoint);
   }
   struct Job {
+    std::atomic<bool> gone{false};  // the client left: a worker has better things to do
     std::optional<ApiError> error;
     std::string body;
   };
   auto job = std::make_shared<Job>();
-  pool_.run([this, job, exchange,
-             answer] { job->error = guarded([&] { return answer(exchange->request().body, *context_, job->body); }); },
-            [job, exchange, endpoint] {
-              if (job->error) return refuse(*exchange, *job->error, endpoint);
-              exchange->respond(200, kJsonType, std::move(job->body));
-            });
+  exchange->on_closed([job] { job->gone.store(true, std::memory_order_relaxed); });
+  pool_.run(
+      [this, job, exchange, answer] {
+        if (job->gone.load(std::memory_order_relaxed)) return;
+        job->error = guarded([&] { return answer(exchange->request().body, *context_, job->body); });
+      },
+      [job, exchange, endpoint] {
+        if (job->error) return respond_error(*exchange, *job->error, endpoint);
+        exchange->respond(200, kJsonType, std::move(job->body));
+      });
 }
 
 template <typename Prepared, typename PrepareIt, typename Make>
 void ApiImpl::handle_task(std::shared_ptr<Exchange> exchange, Endpoint endpoint, Prepared prepared, PrepareIt prepare,
                           Make make) {
   if (!is_json_media_type(exchange->request().header("content-type"))) {
-    return refuse(*exchange, media_type_error(), endpoint);
+    return refuse_task(*exchange, media_type_error(), endpoint);
   }
   if (shutting_down_) {
-    return refuse(*exchange, shutting_down_error(), endpoint);
+    return refuse_task(*exchange, shutting_down_error(), endpoint);
   }
   struct Job {
     std::optional<ApiError> error;
@@ -325,24 +323,31 @@ void ApiImpl::handle_task(std::shared_ptr<Exchange> exchange, Endpoint endpoint,
   auto ticket = std::make_shared<Ticket>();
   ++num_in_progress_;
   exchange->on_closed([this, ticket] {
-    ticket->gone = true;
+    ticket->gone.store(true, std::memory_order_relaxed);
     if (ticket->task != nullptr) drop(std::exchange(ticket->task, nullptr));
   });
   pool_.run(
-      [this, job, exchange, prepare] {
+      [this, job, ticket, exchange, prepare] {
+        if (ticket->gone.load(std::memory_order_relaxed)) return;
         job->error = guarded([&] { return prepare(exchange->request().body, *context_, job->prepared); });
       },
       [this, job, ticket, exchange, endpoint, make] {
+        exchange->drop_body();
         // What a worker still prepared when everything was cancelled must not start now.
         if (cancelled_ && !job->error) job->error = shutting_down_error();
-        if (job->error || ticket->gone) {
+        if (job->error || ticket->gone.load(std::memory_order_relaxed)) {
           --num_in_progress_;
-          if (job->error) refuse(*exchange, *job->error, endpoint);
-          return;
+          if (job->error) return refuse_task(*exchange, *job->error, endpoint);
+          return refusals_.record(exchange->request(), 499, "abort");
         }
         std::shared_ptr<Task> task = make(exchange, std::move(job->prepared));
         if (task != nullptr) begin_task(ticket, *exchange, std::move(task));
       });
+}
+
+void ApiImpl::refuse_task(Exchange& exchange, const ApiError& error, Endpoint endpoint) {
+  respond_error(exchange, error, endpoint);
+  refusals_.record(exchange.request(), error.status, "error");
 }
 
 void ApiImpl::handle_generation(std::shared_ptr<Exchange> exchange, Endpoint endpoint) {
@@ -434,6 +439,10 @@ std::shared_ptr<Generation> ApiImpl::make_generation(std::shared_ptr<Exchange> e
 
 /// The client is told that the response is queued; what becomes of it is in the response store.
 void ApiImpl::begin_background(Exchange& exchange, PreparedGeneration prepared) {
+  if (static_cast<int64_t>(background_.size()) >= options_.background_responses_max) {
+    --num_in_progress_;
+    return refuse_task(exchange, too_many_responses(options_.background_responses_max), kResponses);
+  }
   struct Outcome {
     std::weak_ptr<Generation> generation;
     int status = 0;
@@ -455,7 +464,11 @@ void ApiImpl::begin_background(Exchange& exchange, PreparedGeneration prepared) 
   }
   outcome->generation = generation;
   background_[generation->prepared().owner + '\n' + generation->id()] = generation;
-  store_pending(*generation, "queued");
+  if (!store_pending(*generation, "queued")) {
+    drop(generation);
+    end_background(*generation, nullptr);
+    return respond_error(exchange, bad_request("the response would be too large to be kept"), kResponses);
+  }
   exchange.respond(200, kJsonType, generation->pending_body("queued"));
 }
 
@@ -466,12 +479,13 @@ void ApiImpl::end_background(const Generation& generation, const char* status) {
   if (status != nullptr) store_pending(generation, status);
 }
 
-void ApiImpl::store_pending(const Generation& generation, const char* status) {
-  responses_.put({.time_us = unix_time_us(),
-                  .owner = generation.prepared().owner,
-                  .id = generation.id(),
-                  .body = generation.pending_body(status),
-                  .messages = ""});
+/// False: the request is too large to be kept.
+bool ApiImpl::store_pending(const Generation& generation, const char* status) {
+  return responses_.put({.time_us = unix_time_us(),
+                         .owner = generation.prepared().owner,
+                         .id = generation.id(),
+                         .body = generation.pending_body(status),
+                         .messages = ""});
 }
 
 /// Ends a request whose outcome nobody waits for.
@@ -483,11 +497,12 @@ void ApiImpl::drop(const std::shared_ptr<Task>& task) {
 }
 
 /// The client's id where it sent one, with the prefix of the endpoint. Responses are looked up by their id later, so
-/// that an id given in the body is taken as it is, and one of a header is not: it names a request, not its answer.
+/// that an id given in the body is taken as it is, and one of a header is not: it names a request, not its answer. A
+/// header that is too long for an id is passed over.
 std::string ApiImpl::answer_id(const Exchange& exchange, Endpoint endpoint, const std::string& asked) {
   if (endpoint == kResponses) return asked.empty() ? "resp_" + hex16(random_engine_()) : asked;
   std::string id(exchange.request().header("x-request-id"));
-  if (id.empty()) id = asked;
+  if (id.empty() || id.size() > kNameBytesMax) id = asked;
   if (id.empty()) id = hex16(random_engine_());
   return id_prefix(endpoint) + id;
 }
@@ -569,19 +584,6 @@ void ApiImpl::end_task(const std::shared_ptr<Task>& task, const ApiError& error)
   task->fail(error);
   task->flush();
   retire(task);
-}
-
-/// Replaces the tool parser "auto" by the one that suits the template. Errors: parsers that do not exist.
-Status choose_parsers(const Tokenizer& tokenizer, ApiOptions& options) {
-  if (options.tool_parser == "auto") {
-    options.tool_parser =
-        guess_tool_parser(options.chat_template.empty() ? tokenizer.chat_template(true) : options.chat_template);
-    if (!options.tool_parser.empty()) spdlog::info("tool calls are read as {} (by the template)", options.tool_parser);
-  }
-  const OutputFormat format{.tool_parser = options.tool_parser, .reasoning_parser = options.reasoning_parser};
-  auto parser = OutputParser::make(format, Json());
-  if (!parser.ok()) return parser.error();
-  return {};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/http/server.h"
@@ -84,6 +85,7 @@ struct ApiOptions {
   bool log_peers = true;                               // that line names the client's address
   int64_t stored_responses_max = 10'000;               // of /v1/responses, for previous_response_id
   int64_t stored_responses_bytes_max = 64 << 20;
+  int64_t background_responses_max = 1024;  // that run at one time
   bool enable_lora = false;                 // requests may name adapters
   std::vector<AdapterModule> lora_modules;  // served from the start
   bool runtime_adapters = false;            // the routes of loading and unloading exist
@@ -116,6 +118,9 @@ class Api {
   virtual void set_http_counters(std::function<HttpCounters()> counters) = 0;
   /// Loop thread, after the engine published: dispatches all events and writes what they give.
   virtual void on_engine_events() = 0;
+
+  /// A request for `path` was answered by the HTTP server, with a status that says why not by this one.
+  virtual void on_refused(std::string_view path, int status) = 0;
 
   /// New generation requests are answered 503 from now on.
   virtual void begin_shutdown() = 0;

@@ -344,11 +344,29 @@ class TolerantParser {
   Failure failure_;
 };
 
+/// Counts commas and opening brackets outside of strings: each is followed by one value at most.
+bool has_too_many_values(std::string_view bytes) {
+  if (static_cast<int64_t>(bytes.size()) <= kBodyValuesMax) return false;
+  int64_t count = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const char c = bytes[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\') ++i;
+    if (!in_string && (c == ',' || c == '[' || c == '{') && ++count > kBodyValuesMax) return true;
+  }
+  return false;
+}
+
 /// Characters before byte `at`: Python counts characters, we count bytes.
 size_t characters_before(std::string_view text, size_t at) {
   size_t count = 0;
   for (size_t i = 0; i < at && i < text.size(); ++i) count += (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
   return count;
+}
+
+ApiError too_many_values() {
+  return bad_request("the body holds more than " + std::to_string(kBodyValuesMax) + " values");
 }
 
 ApiError unreadable() { return ApiError{.message = "There was an error parsing the body", .bare = true}; }
@@ -360,16 +378,18 @@ std::optional<ApiError> parse_body(std::string_view bytes, Json& out) {
     out = Json();
     return schema_error({{"missing", "body", "Field required", "None"}});
   }
+  const Encoding encoding = detect_encoding(bytes);
+  if (encoding.unit == 1 && has_too_many_values(bytes)) return too_many_values();
   if (auto parsed = Json::parse(bytes); parsed.ok()) {
     out = std::move(parsed).value();
     return std::nullopt;
   }
-  const Encoding encoding = detect_encoding(bytes);
   std::string decoded;
   std::string_view text = bytes.substr(encoding.mark);
   if (encoding.unit > 1) {
     if (!decode_wide(text, encoding, decoded)) return unreadable();
     text = decoded;
+    if (has_too_many_values(text)) return too_many_values();
   } else if (!valid_utf8(text)) {
     return unreadable();
   }

@@ -3,6 +3,7 @@
 // names the place of an error as that module does, because clients and tests know those answers. Any thread.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -11,7 +12,10 @@
 
 namespace seraph {
 
-/// Depth 1000, no other limit than the body's own size. Errors: 400, with the character offset in param.
+/// A number of two bytes is forty as a Json, so that a body's size alone bounds nothing.
+inline constexpr int64_t kBodyValuesMax = 2'000'000;
+
+/// Depth 1000 and kBodyValuesMax values at most. Errors: 400, with the character offset in param.
 std::optional<ApiError> parse_body(std::string_view bytes, Json& out);
 
 /// True when a Content-Type says application/json, with or without parameters.

@@ -128,8 +128,7 @@ std::optional<ApiError> read_chat(const Json& body, const PrepareContext& contex
   if (auto error = plan_thinking(context, out)) return error;
   if (auto error = read_output_plan(body, *context.options, *context.tokenizer, out.output)) return error;
   plan_parsing(*context.tokenizer, out);
-  read_names(body, out);
-  return std::nullopt;
+  return read_names(body, out);
 }
 
 /// The conversation in `messages` becomes one more prompt. Forced calls go before other constraints, as in vLLM. With

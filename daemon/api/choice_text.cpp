@@ -2,18 +2,29 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
 namespace seraph {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-/// Bytes at the end of `text` that begin `stop`, the whole of it excluded.
-size_t overlap(std::string_view text, std::string_view stop) {
-  for (size_t length = std::min(text.size(), stop.size() - 1); length > 0; --length) {
-    if (text.substr(text.size() - length) == stop.substr(0, length)) return length;
+/// Bytes at the end of `text` that begin `stop`, the whole of it excluded: the prefix function of Knuth, Morris and
+/// Pratt, so that the time grows with the text and not with its square. `borders` is scratch.
+size_t overlap(std::string_view text, std::string_view stop, std::vector<size_t>& borders) {
+  const size_t longest = std::min(text.size(), stop.size() - 1);
+  borders.assign(longest, 0);
+  for (size_t i = 1, length = 0; i < longest; ++i) {
+    while (length > 0 && stop[i] != stop[length]) length = borders[length - 1];
+    if (stop[i] == stop[length]) ++length;
+    borders[i] = length;
   }
-  return 0;
+  size_t length = 0;
+  for (const char c : text.substr(text.size() - longest)) {
+    while (length > 0 && stop[length] != c) length = borders[length - 1];
+    if (stop[length] == c) ++length;
+  }
+  return length;
 }
 
 }  // namespace
@@ -67,7 +78,7 @@ int ChoiceText::accept(std::string& out) {
     }
   }
   size_t keep = 0;
-  for (const std::string& stop : *rules_.stop) keep = std::max(keep, overlap(held_, stop));
+  for (const std::string& stop : *rules_.stop) keep = std::max(keep, overlap(held_, stop, borders_));
   out.append(held_, 0, held_.size() - keep);
   held_.erase(0, held_.size() - keep);
   return -1;

@@ -42,6 +42,7 @@ class ChoiceText {
   int32_t num_replacements_ = 0;  // U+FFFD at the end of the text: perhaps the first bytes of a character
   std::string held_;              // decoded, not yet sent: its start may begin a stop string
   std::string piece_;             // scratch
+  std::vector<size_t> borders_;   // scratch
 };
 
 }  // namespace seraph

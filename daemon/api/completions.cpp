@@ -171,7 +171,7 @@ std::optional<ApiError> prepare_completion(std::string_view bytes, const Prepare
     if (auto error = prepare_prompt(one, body, context, out.params, prompt)) return error;
     out.prompts.push_back(std::move(prompt));
   }
-  read_names(body, out);
+  if (auto error = read_names(body, out)) return error;
   ConstraintSource source;
   if (auto error = read_constraint(body, source)) return error;
   std::shared_ptr<const Constraint> constraint;

@@ -16,6 +16,7 @@ class DetachedExchange final : public Exchange {
   DetachedExchange(HttpRequest request, Done done) : request_(std::move(request)), done_(std::move(done)) {}
 
   const HttpRequest& request() const override { return request_; }
+  void drop_body() override {}  // it has none
   bool open() const override { return done_ != nullptr; }
   void respond(int status, std::string_view, std::string body, std::vector<HttpHeader>) override {
     if (const Done done = std::exchange(done_, nullptr)) done(status, std::move(body));

@@ -1,5 +1,7 @@
 #include "daemon/api/errors.h"
 
+#include <spdlog/spdlog.h>
+
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -77,6 +79,15 @@ ApiError bad_parameter(std::string message, std::string_view param, std::string_
   message += value;
   message += ')';
   return ApiError{.message = std::move(message), .param = std::string(param)};
+}
+
+ApiError worker_failed(const std::exception& error) {
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  spdlog::error("a request failed on a worker: {}", memory ? "out of memory" : error.what());
+  return ApiError{.status = 500,
+                  .type = "InternalServerError",
+                  .message = memory ? "out of memory while the request was worked on" : "Internal server error",
+                  .retry_after_s = memory ? 5 : 0};
 }
 
 ApiError from_error(const Error& error) {

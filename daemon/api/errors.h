@@ -2,6 +2,7 @@
 // (checked against recorded exchanges). Values; any thread.
 #pragma once
 
+#include <exception>
 #include <new>
 #include <optional>
 #include <string>
@@ -33,19 +34,19 @@ ApiError bad_parameter(std::string message, std::string_view param, std::string_
 /// An engine, template or tokenizer error as HTTP.
 ApiError from_error(const Error& error);
 
-/// What `prepare` returns. A request that memory or a pattern's steps do not suffice for fails alone; the server goes
-/// on.
-template <typename Prepare>
-std::optional<ApiError> guarded(const Prepare& prepare) {
+/// 500 for what a worker threw; logged, since the client can do nothing about it.
+ApiError worker_failed(const std::exception& error);
+
+/// What `work` returns. A request that memory or a pattern's steps do not suffice for, or that a defect of ours meets,
+/// fails alone; the server goes on.
+template <typename Work>
+std::optional<ApiError> guarded(const Work& work) {
   try {
-    return prepare();
+    return work();
   } catch (const text::PatternLimit& limit) {
     return bad_request(limit.what());
-  } catch (const std::bad_alloc&) {
-    return ApiError{.status = 500,
-                    .type = "InternalServerError",
-                    .message = "out of memory while the request was prepared",
-                    .retry_after_s = 5};
+  } catch (const std::exception& error) {
+    return worker_failed(error);
   }
 }
 

@@ -43,6 +43,7 @@ Generation::Generation(Args args)
                         .stop = &prepared_.params.stop};
   const LogprobColumns columns(*services_.tokenizer, generation_endpoint(endpoint_).logprob_shape, params.tokens_as_ids,
                                params.top_logprobs);
+  for (const Prompt& prompt : prepared_.prompts) shared_prompts_.emplace_back(prompt.ids);
   const size_t count = prepared_.prompts.size() * static_cast<size_t>(params.n);
   for (size_t i = 0; i < count; ++i) {
     sequences_.emplace_back(*services_.tokenizer, rules, columns);
@@ -79,7 +80,7 @@ std::unique_ptr<Request> Generation::make_request(size_t sequence, RequestId id)
   auto request = std::make_unique<Request>();
   const Prompt& prompt = prompt_of(sequence);
   request->id = id;
-  request->prompt_ids = prompt.ids;
+  request->prompt_ids = shared_prompts_[sequence / static_cast<size_t>(prepared_.params.n)];
   request->sampling = prepared_.params.sampling;
   request->constraint = prompt.constraint;
   request->adapter = prepared_.adapter;

@@ -112,6 +112,7 @@ class Generation final : public Task {
   const std::shared_ptr<Exchange> exchange_;
   const Endpoint endpoint_;
   const PreparedGeneration prepared_;
+  std::vector<SharedList<TokenId>> shared_prompts_;  // their ids, as the engine's requests share them
   const std::string id_;
   const int64_t arrived_unix_us_;
   std::unique_ptr<AnswerFormat> format_;

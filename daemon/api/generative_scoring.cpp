@@ -90,7 +90,7 @@ std::optional<ApiError> prepare_scoring(std::string_view bytes, const PrepareCon
   warn_of_unknown_fields(body, kScoring, out);
   if (auto error = check_model(body, context)) return error;
   SamplingParams& sampling = out.params.sampling;
-  if (auto error = read_labels(body, context.info->vocab_size, sampling.logprob_ids)) return error;
+  if (auto error = read_labels(body, context.info->vocab_size, sampling.logprob_ids.edit())) return error;
   const Json::Array& items = body.find("items")->as_array();
   if (items.empty()) return bad_request("items must contain at least one item.");
   if (static_cast<int64_t>(items.size()) > context.options->completion_prompts_max) {
@@ -105,7 +105,7 @@ std::optional<ApiError> prepare_scoring(std::string_view bytes, const PrepareCon
       static_cast<int32_t>(std::clamp<int64_t>(find_int(body, "priority").value_or(0), INT32_MIN, INT32_MAX));
   if (const std::string* salt = find_string(body, "cache_salt")) out.params.cache_salt = *salt;
   out.softmax = get_bool(body, "apply_softmax", true);
-  read_names(body, out);
+  if (auto error = read_names(body, out)) return error;
   std::vector<TokenId> query;
   const bool add_special_tokens = get_bool(body, "add_special_tokens", true);
   if (auto error = read_part(*body.find("query"), add_special_tokens, context, query)) return error;

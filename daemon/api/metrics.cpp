@@ -373,11 +373,20 @@ void ApiMetrics::append_http(std::string& out, const HttpCounters& http) const {
   }
 }
 
+void ApiMetrics::append_store(std::string& out) const {
+  if (store_ == nullptr) return;
+  single(out, "seraph:database_rows_committed_total", "counter", "Rows written to the database of --db.",
+         static_cast<double>(store_->rows_committed()));
+  single(out, "seraph:database_rows_dropped_total", "counter", "Rows lost because the database was locked or slow.",
+         static_cast<double>(store_->rows_dropped()));
+}
+
 void ApiMetrics::append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const {
   single(out, "seraph:engine_steps_total", "counter", "Steps of the engine.", static_cast<double>(stats.num_steps));
   single(out, "seraph:step_device_seconds_total", "counter", "Time of steps inside kernels.", seconds(stats.device_us));
   single(out, "seraph:step_host_seconds_total", "counter", "Time of steps outside kernels.", seconds(stats.host_us));
   append_http(out, http);
+  append_store(out);
   const auto plain = [&](std::string_view name, std::string_view type, std::string_view help, double value) {
     family(out, name, type, help);
     out += name;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/http/server.h"
+#include "daemon/store/store.h"
 #include "engine/base/clock.h"
 #include "engine/engine.h"
 
@@ -49,6 +50,8 @@ struct AdapterUse {
 class ApiMetrics {
  public:
   ApiMetrics(std::string model_name, const EngineInfo& info);
+  /// Whose rows are counted; must outlive this object. Without one there are no series of it.
+  void set_store(const Store* store) { store_ = store; }
 
   void observe_request(int64_t n, int64_t max_tokens_asked);  // max_tokens_asked < 0: none
   void observe_first_token(MonotonicUs latency) { time_to_first_token_.observe(seconds(latency)); }
@@ -73,6 +76,7 @@ class ApiMetrics {
   void append_requests(std::string& out) const;
   void append_adapters(std::string& out, const AdapterUse& adapters) const;
   void append_tool_parses(std::string& out) const;
+  void append_store(std::string& out) const;
   void append_http(std::string& out, const HttpCounters& http) const;
   void append_process(std::string& out, const EngineStats& stats, const HttpCounters& http) const;
   void family(std::string& out, std::string_view name, std::string_view type, std::string_view help) const;
@@ -91,6 +95,7 @@ class ApiMetrics {
   const std::string labels_;  // engine="0",model_name="..."
   const EngineInfo info_;
   const std::vector<double> token_bounds_;
+  const Store* store_ = nullptr;
   Histogram time_to_first_token_, inter_token_latency_, time_per_output_token_;
   Histogram e2e_latency_, queue_time_, inference_time_, prefill_time_, decode_time_;
   Histogram prompt_tokens_, generation_tokens_, max_generation_tokens_, params_max_tokens_, computed_tokens_;

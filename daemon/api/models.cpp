@@ -49,6 +49,13 @@ std::vector<Card> cards(const ApiOptions& options, const std::vector<AdapterModu
 
 }  // namespace
 
+std::optional<std::string> models_answer(std::string_view name, const ApiOptions& options,
+                                         const std::vector<AdapterModule>& adapters, const EngineInfo& info,
+                                         int64_t created, const std::function<uint64_t()>& random) {
+  if (name.empty()) return models_json(options, adapters, info, created, random);
+  return model_json(name, options, adapters, info, created, random);
+}
+
 std::string hex16(uint64_t value) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out(16, '0');

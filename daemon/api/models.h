@@ -21,6 +21,11 @@ std::optional<std::string> model_json(std::string_view name, const ApiOptions& o
                                       const std::vector<AdapterModule>& adapters, const EngineInfo& info,
                                       int64_t created, const std::function<uint64_t()>& random);
 
+/// The card of that name, or the list when it is empty.
+std::optional<std::string> models_answer(std::string_view name, const ApiOptions& options,
+                                         const std::vector<AdapterModule>& adapters, const EngineInfo& info,
+                                         int64_t created, const std::function<uint64_t()>& random);
+
 /// 16 hexadecimal digits.
 std::string hex16(uint64_t value);
 

@@ -106,8 +106,7 @@ std::optional<ApiError> Preparation::read_options() {
   const int64_t priority = find_int(body_, "priority").value_or(0);
   out_.priority = static_cast<int32_t>(std::clamp<int64_t>(priority, INT32_MIN, INT32_MAX));
   if (const std::string* salt = find_string(body_, "cache_salt")) out_.cache_salt = *salt;
-  if (const std::string* id = find_string(body_, "request_id")) out_.request_id = *id;
-  return std::nullopt;
+  return read_request_id(body_, out_.request_id);
 }
 
 /// What the engine has to see of a prompt: all of it, unless one token decides that is not the last.

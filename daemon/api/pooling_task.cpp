@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <new>
 #include <optional>
 #include <utility>
 
@@ -75,12 +74,8 @@ void PoolingTask::complete() {
   job->vectors = std::move(vectors_);
   services_.run(
       [job, prepared = prepared_, info = services_.info] {
-        try {
-          job->error = answer_pooling(*prepared, info->pooling, job->facts, std::move(job->vectors), job->answer);
-        } catch (const std::bad_alloc&) {
-          job->error = ApiError{
-              .status = 500, .type = "InternalServerError", .message = "out of memory while the answer was written"};
-        }
+        job->error = guarded(
+            [&] { return answer_pooling(*prepared, info->pooling, job->facts, std::move(job->vectors), job->answer); });
       },
       [job, exchange = exchange_] {
         if (job->error) return respond_error(*exchange, *job->error);

@@ -157,9 +157,28 @@ void warn_of_unknown_fields(const Json& body, Endpoint endpoint, PreparedGenerat
   }
 }
 
-void read_names(const Json& body, PreparedGeneration& out) {
-  if (const std::string* id = find_string(body, "request_id")) out.request_id = *id;
-  if (const std::string* user = find_string(body, "user")) out.user = *user;
+std::optional<ApiError> read_request_id(const Json& body, std::string& out) {
+  const std::string* id = find_string(body, "request_id");
+  if (id == nullptr) return std::nullopt;
+  if (id->size() > kNameBytesMax) {
+    return bad_request("request_id has " + std::to_string(id->size()) + " bytes, at most " +
+                           std::to_string(kNameBytesMax) + " are taken",
+                       "request_id");
+  }
+  out = *id;
+  return std::nullopt;
+}
+
+std::string shortened_name(const std::string& name) {
+  size_t size = std::min(name.size(), kNameBytesMax);
+  // Not in the middle of a character.
+  while (size > 0 && size < name.size() && (static_cast<unsigned char>(name[size]) & 0xC0) == 0x80) --size;
+  return name.substr(0, size);
+}
+
+std::optional<ApiError> read_names(const Json& body, PreparedGeneration& out) {
+  if (const std::string* user = find_string(body, "user")) out.user = shortened_name(*user);
+  return read_request_id(body, out.request_id);
 }
 
 std::optional<ApiError> plan_thinking(const PrepareContext& context, PreparedGeneration& out) {

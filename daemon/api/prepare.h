@@ -88,8 +88,15 @@ void warn_of_unknown_fields(const Json& body, Endpoint endpoint, PreparedGenerat
 /// The tokens that a budget of thinking forces. Errors: no parser says which those are.
 std::optional<ApiError> plan_thinking(const PrepareContext& context, PreparedGeneration& out);
 
-/// What a checked body calls the request and its user.
-void read_names(const Json& body, PreparedGeneration& out);
+/// Longest name that a client gives a request or its user: ids are part of every event and row.
+inline constexpr size_t kNameBytesMax = 256;
+
+/// At most kNameBytesMax bytes of it.
+std::string shortened_name(const std::string& name);
+/// The body's request_id, "" when absent. Errors: too long.
+std::optional<ApiError> read_request_id(const Json& body, std::string& out);
+/// What a checked body calls the request and its user; of a long user name the beginning. Errors: read_request_id's.
+std::optional<ApiError> read_names(const Json& body, PreparedGeneration& out);
 
 /// A checked chat body (of /v1/chat/completions or /tokenize) as prompt text.
 struct RenderedChat {

@@ -1,5 +1,6 @@
 #include "daemon/api/response_store.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,9 @@ std::string key_of(std::string_view owner, std::string_view id) {
   return key;
 }
 
+/// Of bytes_max: the share that one response may have.
+constexpr int64_t kLargestShare = 16;
+
 int64_t bytes_of(const ResponseRow& row) {
   return static_cast<int64_t>(row.owner.size() + row.id.size() + row.body.size() + row.messages.size());
 }
@@ -25,31 +29,46 @@ ResponseStore::ResponseStore(Limits limits, Store* store) : limits_(limits), sto
   for (ResponseRow& row : store_->take_responses()) insert(std::make_shared<const ResponseRow>(std::move(row)));
 }
 
-void ResponseStore::put(ResponseRow row) {
+bool ResponseStore::put(ResponseRow row) {
   const std::lock_guard lock(mutex_);
   const auto shared = std::make_shared<const ResponseRow>(std::move(row));
-  if (bytes_of(*shared) > limits_.bytes_max) return;
+  if (bytes_of(*shared) > limits_.bytes_max / kLargestShare) return false;
   if (store_ != nullptr && !shared->messages.empty()) store_->save_response(*shared);
   insert(shared);
+  return true;
 }
 
 void ResponseStore::insert(std::shared_ptr<const ResponseRow> row) {
   std::string key = key_of(row->owner, row->id);
   if (const auto same = by_key_.find(key); same != by_key_.end()) remove(same->second);
-  bytes_ += bytes_of(*row);
-  entries_.push_back(std::move(row));
-  by_key_.emplace(std::move(key), std::prev(entries_.end()));
-  while (static_cast<int64_t>(entries_.size()) > limits_.responses_max || bytes_ > limits_.bytes_max) {
-    const std::shared_ptr<const ResponseRow> oldest = entries_.front();
-    remove(entries_.begin());
-    if (store_ != nullptr) store_->delete_response(oldest->owner, oldest->id);
-  }
+  const int64_t bytes = bytes_of(*row);
+  Share& share = shares_[row->owner];
+  bytes_ += bytes;
+  share.bytes += bytes;
+  share.entries.push_back(std::move(row));
+  by_key_.emplace(std::move(key), std::prev(share.entries.end()));
+  while (bytes_ > limits_.bytes_max) evict(true);
+  while (static_cast<int64_t>(by_key_.size()) > limits_.responses_max) evict(false);
+}
+
+/// Drops the oldest response of the owner that has most bytes, or most responses: nobody's share is taken by others.
+void ResponseStore::evict(bool by_bytes) {
+  const auto largest = std::max_element(shares_.begin(), shares_.end(), [by_bytes](const auto& a, const auto& b) {
+    return by_bytes ? a.second.bytes < b.second.bytes : a.second.entries.size() < b.second.entries.size();
+  });
+  const std::shared_ptr<const ResponseRow> oldest = largest->second.entries.front();
+  remove(largest->second.entries.begin());
+  if (store_ != nullptr) store_->delete_response(oldest->owner, oldest->id);
 }
 
 void ResponseStore::remove(Entries::iterator entry) {
-  bytes_ -= bytes_of(**entry);
-  by_key_.erase(key_of((*entry)->owner, (*entry)->id));
-  entries_.erase(entry);
+  const std::shared_ptr<const ResponseRow> row = *entry;
+  const auto share = shares_.find(row->owner);
+  bytes_ -= bytes_of(*row);
+  share->second.bytes -= bytes_of(*row);
+  by_key_.erase(key_of(row->owner, row->id));
+  share->second.entries.erase(entry);
+  if (share->second.entries.empty()) shares_.erase(share);
 }
 
 std::shared_ptr<const ResponseRow> ResponseStore::find(std::string_view owner, std::string_view id) const {

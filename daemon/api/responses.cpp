@@ -151,6 +151,20 @@ ApiError unknown_response(std::string_view id) {
   return error;
 }
 
+std::string deleted_response_json(std::string_view id) {
+  std::string body = "{\"id\":";
+  append_json_string(body, id);
+  return body + ",\"object\":\"response\",\"deleted\":true}";
+}
+
+ApiError too_many_responses(int64_t limit) {
+  return ApiError{.status = 429,
+                  .type = "RateLimitError",
+                  .message = std::to_string(limit) +
+                             " responses run in the background, the limit set by --max-background-responses",
+                  .retry_after_s = 1};
+}
+
 std::optional<ApiError> prepare_responses(std::string_view bytes, const PrepareContext& context,
                                           PreparedGeneration& out) {
   auto request = std::make_shared<ResponsesRequest>();
@@ -168,6 +182,9 @@ std::optional<ApiError> prepare_responses(std::string_view bytes, const PrepareC
   }
   if (auto error = check_model(body, context)) return error;
   if (auto error = read_conversation(body, context, out.owner, *request)) return error;
+  // What is kept as long as the answer is written is no larger than what the answer repeats.
+  std::erase_if(body.as_object(), [](const auto& member) { return member.first == "input"; });
+  if (const std::string* user = find_string(body, "user")) body.set("user", Json(shortened_name(*user)));
   Json chat = shared_fields(body);
   if (auto error = read_output(body, context, chat)) return error;
   if (auto error = read_reasoning(body, chat)) return error;

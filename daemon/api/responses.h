@@ -30,6 +30,10 @@ std::optional<ApiError> prepare_responses(std::string_view bytes, const PrepareC
 /// Writes the answer and keeps it in facts.responses when the request says so. Loop thread.
 std::unique_ptr<AnswerFormat> make_responses_format(AnswerFacts facts);
 
+/// The answer to a DELETE.
+std::string deleted_response_json(std::string_view id);
+/// 429: so many run in the background.
+ApiError too_many_responses(int64_t limit);
 /// 404 for an id that is not stored (any more).
 ApiError unknown_response(std::string_view id);
 

@@ -11,7 +11,8 @@ namespace seraph {
 namespace {
 
 constexpr double kGreedyBelow = 1e-5;
-constexpr size_t kShownMax = 20;  // of a list's wrong items in an error
+constexpr size_t kStopBytesMax = 1 << 16;  // of a stop string: so much text may be held back
+constexpr size_t kShownMax = 20;           // of a list's wrong items in an error
 
 int32_t clamp_int32(int64_t value) {
   return static_cast<int32_t>(
@@ -71,8 +72,9 @@ std::optional<ApiError> read_logit_bias(const Json& body, int32_t vocab_size, Sa
                          "logit_bias", '[' + not_ids + ']');
   }
   if (!wrong.empty()) return out_of_vocabulary("logit_bias", wrong, vocab_size);
-  out.logit_bias.assign(biases.begin(), biases.end());
-  std::sort(out.logit_bias.begin(), out.logit_bias.end());
+  std::vector<std::pair<TokenId, float>>& list = out.logit_bias.edit();
+  list.assign(biases.begin(), biases.end());
+  std::sort(list.begin(), list.end());
   return std::nullopt;
 }
 
@@ -124,7 +126,7 @@ std::optional<ApiError> read_logprob_ids(const Json& body, Endpoint endpoint, co
                              ", which is greater than max allowed: " + std::to_string(kIdsMax),
                          kField, count);
   }
-  if (auto error = read_ids(body, kField, limits.vocab_size, out.sampling.logprob_ids)) return error;
+  if (auto error = read_ids(body, kField, limits.vocab_size, out.sampling.logprob_ids.edit())) return error;
   out.sampling.num_logprobs = static_cast<int32_t>(out.sampling.logprob_ids.size());
   out.top_logprobs = out.sampling.num_logprobs + (endpoint == kChat ? 1 : 0);
   return std::nullopt;
@@ -186,7 +188,7 @@ std::optional<ApiError> read_output_limits(const Json& body, Endpoint endpoint, 
   out.max_tokens_cap = options.sampling.max_new_tokens.value_or(0);
   out.sampling.tokens_min = clamp_int32(find_int(body, "min_tokens").value_or(0));
   out.sampling.ignore_eos = get_bool(body, "ignore_eos", false);
-  std::vector<TokenId>& stop_ids = out.sampling.stop_token_ids;
+  std::vector<TokenId>& stop_ids = out.sampling.stop_token_ids.edit();
   if (auto error = read_ids(body, "stop_token_ids", limits.vocab_size, stop_ids)) return error;
   if (!out.sampling.ignore_eos) {
     stop_ids.insert(stop_ids.end(), options.stop_token_ids.begin(), options.stop_token_ids.end());
@@ -197,6 +199,11 @@ std::optional<ApiError> read_output_limits(const Json& body, Endpoint endpoint, 
   if (const Json* stop = find_given(body, "stop")) {
     for (const Json& text : stop->as_array()) {
       if (text.as_string().empty()) return bad_request("stop cannot contain an empty string.");
+      if (text.as_string().size() > kStopBytesMax) {
+        return bad_request("a stop string has " + std::to_string(text.as_string().size()) + " bytes, at most " +
+                               std::to_string(kStopBytesMax) + " are taken",
+                           "stop");
+      }
       out.stop.push_back(text.as_string());
     }
   }
@@ -234,27 +241,29 @@ std::optional<ApiError> read_allowed_ids(const Json& body, int32_t vocab_size, S
   }
   std::string shown;
   bool wrong = false;
+  std::vector<TokenId>& allowed = out.allowed_ids.edit();
   for (const Json& item : ids->as_array()) {
     const int64_t id = item.as_int();
     if (shown.size() < 200) shown += (shown.empty() ? "" : ", ") + std::to_string(id);
     if (id < 0 || id >= vocab_size) {
       wrong = true;
     } else {
-      out.allowed_ids.push_back(static_cast<TokenId>(id));
+      allowed.push_back(static_cast<TokenId>(id));
     }
   }
   if (wrong) {
     return bad_parameter("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids", '[' + shown + ']');
   }
-  std::sort(out.allowed_ids.begin(), out.allowed_ids.end());
-  out.allowed_ids.erase(std::unique(out.allowed_ids.begin(), out.allowed_ids.end()), out.allowed_ids.end());
+  std::sort(allowed.begin(), allowed.end());
+  allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
   return std::nullopt;
 }
 
 /// Words as ids, in vLLM's way: as the word stands, and as it stands after a space where that is another first token
-/// and not more of them.
+/// and not more of them. What is longer than every answer cannot be drawn and is left out.
 std::optional<ApiError> read_bad_words(const Json& body, const SamplingLimits& limits, SamplingParams& out) {
   constexpr size_t kWordsMax = 128;
+  constexpr size_t kIdsMax = 16'384;  // of all words; the engine compares them at every token
   const Json* words = find_given(body, "bad_words");
   if (words == nullptr) return std::nullopt;
   if (words->as_array().size() > kWordsMax) {
@@ -262,6 +271,13 @@ std::optional<ApiError> read_bad_words(const Json& body, const SamplingLimits& l
                            std::to_string(kWordsMax) + " are taken",
                        "bad_words");
   }
+  std::vector<std::vector<TokenId>>& list = out.bad_words.edit();
+  size_t num_ids = 0;
+  const auto add = [&](std::vector<TokenId> ids) {
+    if (ids.size() > static_cast<size_t>(limits.max_model_len)) return;
+    num_ids += ids.size();
+    list.push_back(std::move(ids));
+  };
   for (const Json& item : words->as_array()) {
     std::string_view word = item.as_string();
     if (word.empty()) return bad_request("bad_words cannot contain an empty string. Got bad_words=['']");
@@ -272,8 +288,11 @@ std::optional<ApiError> read_bad_words(const Json& body, const SamplingLimits& l
     std::vector<TokenId> spaced = limits.tokenizer->encode(' ' + std::string(word), false);
     if (plain.empty() || spaced.empty()) continue;
     const bool other_word = spaced.front() != plain.front() && spaced.size() == plain.size();
-    out.bad_words.push_back(std::move(plain));
-    if (other_word) out.bad_words.push_back(std::move(spaced));
+    add(std::move(plain));
+    if (other_word) add(std::move(spaced));
+    if (num_ids > kIdsMax) {
+      return bad_request("bad_words holds more than " + std::to_string(kIdsMax) + " tokens", "bad_words");
+    }
   }
   return std::nullopt;
 }

@@ -46,7 +46,7 @@ void SearchTask::fail(const ApiError& error) {
 
 BeamTask::BeamTask(Args args) : SearchTask(std::move(args)) {
   const GenerationParams& params = prepared().params;
-  std::vector<TokenId> ends = params.sampling.stop_token_ids;
+  std::vector<TokenId> ends = params.sampling.stop_token_ids.copy();
   if (!params.sampling.ignore_eos) ends.insert(ends.end(), args_.eos_ids.begin(), args_.eos_ids.end());
   for (size_t prompt = 0; prompt < prepared().prompts.size(); ++prompt) {
     searches_.push_back({.beams = BeamSearch({.width = params.n,
@@ -71,7 +71,8 @@ std::unique_ptr<Request> BeamTask::make_request(size_t sequence, RequestId id) {
   const GenerationParams& params = prepared().params;
   std::unique_ptr<Request> request = args_.answer->make_request(prompt * static_cast<size_t>(params.n), id);
   const std::vector<TokenId>& tokens = search.beams.live()[beam].tokens;
-  request->prompt_ids.insert(request->prompt_ids.end(), tokens.begin(), tokens.end());
+  std::vector<TokenId>& ids = request->prompt_ids.edit();
+  ids.insert(ids.end(), tokens.begin(), tokens.end());
   const int32_t num_logprobs = std::max(search.beams.candidates(), params.top_logprobs);
   request->sampling = SamplingParams{.temperature = 0, .tokens_max = 1, .num_logprobs = num_logprobs};
   remember(sequence, id);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/api/errors.h"
+#include "daemon/api/fields.h"
 #include "daemon/http/server.h"
 #include "engine/request.h"
 
@@ -47,6 +48,8 @@ class Task {
 
 /// The error as a whole answer, with Retry-After where it says so.
 void respond_error(Exchange& exchange, const ApiError& error);
+/// Likewise, in the shape of the endpoint.
+void respond_error(Exchange& exchange, const ApiError& error, Endpoint endpoint);
 ApiError shutting_down_error();
 
 }  // namespace seraph

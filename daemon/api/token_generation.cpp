@@ -169,7 +169,7 @@ std::optional<ApiError> prepare_tokens(std::string_view bytes, const PrepareCont
   out.tokens_only = mode == nullptr || *mode == "tokens";
   out.show_prompt_ids = get_bool(body, "return_token_ids", false);
   out.params.return_token_ids = true;
-  read_names(body, out);
+  if (auto error = read_names(body, out)) return error;
   ConstraintSource source;
   if (auto error = read_constraint(sampling, source)) return error;
   if (auto error = context.constraints->compile(source, ThinkingStart::kNone, prompt.constraint)) return error;

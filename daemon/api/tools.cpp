@@ -1,5 +1,7 @@
 #include "daemon/api/tools.h"
 
+#include <spdlog/spdlog.h>
+
 #include "daemon/api/fields.h"
 #include "daemon/api/tool_grammar.h"
 
@@ -210,6 +212,18 @@ std::string guess_tool_parser(std::string_view chat_template) {
   if (mentions("<|python_start|>")) return "pythonic";
   if (mentions("ipython") || mentions("<|python_tag|>")) return "llama3_json";
   return "";
+}
+
+Status choose_parsers(const Tokenizer& tokenizer, ApiOptions& options) {
+  if (options.tool_parser == "auto") {
+    options.tool_parser =
+        guess_tool_parser(options.chat_template.empty() ? tokenizer.chat_template(true) : options.chat_template);
+    if (!options.tool_parser.empty()) spdlog::info("tool calls are read as {} (by the template)", options.tool_parser);
+  }
+  const OutputFormat format{.tool_parser = options.tool_parser, .reasoning_parser = options.reasoning_parser};
+  auto parser = OutputParser::make(format, Json());
+  if (!parser.ok()) return parser.error();
+  return {};
 }
 
 }  // namespace seraph

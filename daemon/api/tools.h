@@ -45,5 +45,7 @@ std::string spaced_json(const std::string& text);
 
 /// The tool-call format that a chat template speaks; "" when none is recognised.
 std::string guess_tool_parser(std::string_view chat_template);
+/// Replaces the tool parser "auto" by the one that suits the template. Errors: parsers that do not exist.
+Status choose_parsers(const Tokenizer& tokenizer, ApiOptions& options);
 
 }  // namespace seraph

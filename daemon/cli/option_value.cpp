@@ -90,6 +90,13 @@ Status parse_number(const OptionRow& row, std::string_view text, Setting& out) {
   return {};
 }
 
+/// Among several: a lone empty word means that the option is not set.
+bool has_empty_part(const OptionRow& row, const std::vector<std::string>& words, std::string_view word) {
+  if (word.empty()) return words.size() > 1;
+  if (!row.splits_commas) return false;
+  return word.starts_with(',') || word.ends_with(',') || word.find(",,") != std::string_view::npos;
+}
+
 Status parse_list(const OptionRow& row, const std::vector<std::string>& words, Setting& out) {
   // One word that is a JSON array is the array: --allowed-origins '["*"]'.
   if (words.size() == 1 && words[0].starts_with("[")) {
@@ -102,6 +109,8 @@ Status parse_list(const OptionRow& row, const std::vector<std::string>& words, S
     return {};
   }
   for (const std::string& word : words) {
+    // Nobody types an empty key: a variable was not set, or a comma is one too many.
+    if (row.secret && has_empty_part(row, words, word)) return bad_value(row, "one of the values is empty");
     std::string_view rest = word;
     while (!rest.empty()) {
       const size_t end = row.splits_commas ? rest.find(',') : std::string_view::npos;

@@ -1,5 +1,6 @@
 // `run` and `serve`: one function, two sets of defaults.
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -8,11 +9,18 @@
 #include "daemon/commands/logging.h"
 #include "daemon/commands/server_process.h"
 #include "daemon/commands/server_settings.h"
+#include "daemon/commands/web_page.h"
 
 namespace seraph {
 namespace {
 
 std::string mib(int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+
+/// "" when it has none.
+std::string machine_name() {
+  char name[256] = "";
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -24,6 +32,11 @@ void log_start(const Settings& settings, const ServerSettings& server) {
   for (const std::string& note : settings.notes()) spdlog::info("{}", note);
   if (server.is_demo) {
     spdlog::info("no model was given: serving {}, {}", server.engine.model_dir, settings.at("model").where);
+  }
+  for (const char* name : {"host", "port"}) {
+    const Origin from = settings.at(name).origin;
+    if (server.http.uds.empty() || (from != Origin::kCommandLine && from != Origin::kConfigFile)) continue;
+    spdlog::warn("--{} has no effect: --uds is listened on, and no TCP port", name);
   }
   if (!is_loopback(server.http) && server.http.api_keys.empty()) {
     spdlog::warn("everybody who reaches {} may use this server: set --api-key", server.http.host);
@@ -45,9 +58,11 @@ void greet(const ServerProcess& process, const ServerSettings& server, bool json
                info.load_seconds);
   spdlog::info("memory: {}; {} KV blocks of {} tokens", parts, info.num_kv_blocks, info.block_tokens);
   if (json) return;
-  const bool browsable = process.address().starts_with("http");
+  const bool on_tcp = process.address().starts_with("http");
+  const bool has_page = on_tcp && !info.pooling.pools();
   fmt::print("\n  seraph {} is ready\n", SERAPH_VERSION);
-  fmt::print("  address   {}{}\n", process.address(), browsable ? "  (chat page), API under /v1" : "");
+  fmt::print("  address   {}{}{}\n", browser_address(process.address(), machine_name()),
+             has_page ? "  (chat page)" : "", on_tcp ? ", API under /v1" : "");
   fmt::print("  model     {}{}: {}\n", names, server.is_demo ? " (the demo checkpoint)" : "", server.engine.model_dir);
   fmt::print("  device    {}, {}\n", info.device, info.dtype);
   fmt::print("  memory    {}: weights {}, KV cache {} ({} blocks of {} tokens), the rest {}\n", mib(total),

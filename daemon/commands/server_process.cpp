@@ -52,7 +52,11 @@ ServerProcess::~ServerProcess() {
 }
 
 Status ServerProcess::start() {
-  auto server = HttpServer::listen(&loop_, settings_.http, router_);
+  HttpOptions http = settings_.http;
+  http.refusal_log = [this](const AccessRecord& refused) {
+    if (api_ != nullptr) api_->on_refused(refused.path, refused.status);
+  };
+  auto server = HttpServer::listen(&loop_, http, router_);
   if (!server.ok()) return server.error();
   server_ = std::move(*server);
   if (!settings_.db_path.empty()) {
@@ -68,7 +72,7 @@ Status ServerProcess::start() {
   args.options = settings_.api;
   SERAPH_ASSIGN_OR_RETURN(api_, Api::make(std::move(args)));
   api_->add_routes(router_);
-  add_web_page(router_);
+  if (!engine_->info().pooling.pools()) add_web_page(router_);
   api_->set_http_counters([this] { return server_->counters(); });
   start_handles();
   return {};

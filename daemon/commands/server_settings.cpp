@@ -128,7 +128,9 @@ int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }
 
 Result<std::vector<std::string>> collect_keys(const Settings& settings) {
   std::vector<std::string> keys;
-  for (const std::string& key : settings.list("api-key")) {
+  std::vector<std::string> given = settings.list("api-key");
+  given.insert(given.end(), settings.list("api-keys").begin(), settings.list("api-keys").end());
+  for (const std::string& key : given) {
     if (key.starts_with("@")) {
       SERAPH_ASSIGN_OR_RETURN(const auto more, read_key_file(key.substr(1)));
       keys.insert(keys.end(), more.begin(), more.end());
@@ -141,9 +143,11 @@ Result<std::vector<std::string>> collect_keys(const Settings& settings) {
     keys.insert(keys.end(), more.begin(), more.end());
   }
   // `--api-key "$UNSET"` was meant to guard the server.
-  const Origin from = settings.at("api-key").origin;
-  if (keys.empty() && (from == Origin::kCommandLine || from == Origin::kConfigFile)) {
-    return option_error("--api-key", "the key is empty", "give one, or leave the flag out to let everybody in");
+  for (const char* name : {"--api-key", "--api-keys"}) {
+    const Origin from = settings.at(name + 2).origin;
+    if (keys.empty() && (from == Origin::kCommandLine || from == Origin::kConfigFile)) {
+      return option_error(name, "the key is empty", "give one, or leave the flag out to let everybody in");
+    }
   }
   return keys;
 }
@@ -180,6 +184,7 @@ Result<HttpOptions> http_options(const Settings& settings) {
   options.header_bytes_max = settings.number("max-header-bytes");
   options.header_count_max = static_cast<int>(settings.number("max-header-count"));
   options.body_bytes_max = settings.number("max-body-bytes");
+  options.bodies_bytes_max = settings.number("max-bodies-bytes");
   options.header_timeout_ms = milliseconds(settings.real("header-timeout"));
   options.body_timeout_ms = milliseconds(settings.real("body-timeout"));
   options.idle_timeout_ms = milliseconds(settings.real("idle-timeout"));
@@ -250,6 +255,7 @@ Result<ApiOptions> api_options(Verb verb, const Settings& settings, const std::s
                           : verb == Verb::kRun && !names_chosen ? ForeignNames::kPaths
                                                                 : ForeignNames::kNone;
   options.model_path = model_dir;
+  options.background_responses_max = settings.number("max-background-responses");
   options.response_role = settings.text("response-role");
   SERAPH_ASSIGN_OR_RETURN(options.chat_template, read_chat_template(settings.text("chat-template")));
   SERAPH_ASSIGN_OR_RETURN(options.stop_token_ids, stop_token_ids(settings));

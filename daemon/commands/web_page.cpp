@@ -21,6 +21,19 @@ void add_web_page(Router& router) {
     router.add("GET", std::string(asset.path), Access::kOpen, respond);
     router.add("HEAD", std::string(asset.path), Access::kOpen, respond);
   }
+  // Browsers ask for it whatever the page says.
+  router.add("GET", "/favicon.ico", Access::kOpen,
+             [](const std::shared_ptr<Exchange>& exchange) { exchange->respond(204, "", ""); });
+}
+
+std::string browser_address(const std::string& address, const std::string& machine_name) {
+  for (const std::string every : {"://0.0.0.0:", "://[::]:"}) {
+    const size_t at = address.find(every);
+    if (at == std::string::npos) continue;
+    const std::string host = machine_name.empty() ? "127.0.0.1" : machine_name;
+    return address.substr(0, at) + "://" + host + ':' + address.substr(at + every.size());
+  }
+  return address;
 }
 
 }  // namespace seraph

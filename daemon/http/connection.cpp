@@ -161,6 +161,7 @@ void Connection::route() {
   if (key_index_ < 0 && match_.access == Access::kAnyHeader) {
     key_index_ = shared_.keys.find_bare(head.header("x-api-key"));
   }
+  const bool known = match_.handler != nullptr || !match_.allowed_methods.empty();
   if (match_.access != Access::kOpen && !shared_.keys.empty() && key_index_ < 0) {
     refuse_early(401, "{\"error\":\"Unauthorized\"}");
     context_.plain = true;
@@ -169,6 +170,9 @@ void Connection::route() {
   } else if (match_.handler == nullptr) {
     refuse_early(405, "{\"detail\":\"Method Not Allowed\"}");
     early_.headers.push_back({"allow", match_.allowed_methods});
+  }
+  if (known && early_.status != 0 && shared_.options.refusal_log) {
+    shared_.options.refusal_log({peer_, head.method, target_.path, early_.status});
   }
 }
 
@@ -319,11 +323,12 @@ void Connection::refuse(MonotonicUs now) {
 }
 
 void Connection::stop_keep_alive() {
-  const bool busy = answer_ != Answer::kNone || parser_.state() != MessageParser::State::kIdle || !input_.empty();
-  if (phase_ != Phase::kOpen || busy) {
+  if (phase_ != Phase::kOpen || answer_ != Answer::kNone) {
     return;
   }
-  if (unsent_bytes() > 0) {
+  if (parser_.state() == MessageParser::State::kBody && !close_after_write_) {
+    fail({503, "The server is shutting down."});
+  } else if (unsent_bytes() > 0) {
     close_after_write_ = true;
   } else {
     abort();

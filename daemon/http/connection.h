@@ -59,7 +59,7 @@ class Connection {
   void sweep(MonotonicUs now);
   /// Answers 503 without reading (too many connections).
   void refuse(MonotonicUs now);
-  /// Closes when nothing is going on; otherwise the answer in hand is the last one.
+  /// The answer in hand is the last one; without one the connection closes now, also amid a request that comes in.
   void stop_keep_alive();
   /// Closes now; an unfinished answer is cut.
   void abort();

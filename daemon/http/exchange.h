@@ -19,6 +19,10 @@ class ConnectionExchange final : public Exchange {
       : connection_(&connection), request_(std::move(request)), lease_(std::move(lease)) {}
 
   const HttpRequest& request() const override { return request_; }
+  void drop_body() override {
+    std::string().swap(request_.body);
+    lease_.release();
+  }
   bool open() const override { return connection_ != nullptr && !connection_->cut_; }
   void respond(int status, std::string_view content_type, std::string body, std::vector<HttpHeader> extra) override;
   void begin_stream(std::vector<HttpHeader> extra) override;

@@ -35,7 +35,7 @@ HttpFailure body_bytes_exceeded(const HttpOptions& options) {
 
 HttpFailure bodies_bytes_exceeded(const HttpOptions& options) {
   return {503, "The request bodies held by the server would exceed " + std::to_string(options.bodies_bytes_max) +
-                   " bytes; try again later."};
+                   " bytes, the limit set by --max-bodies-bytes; try again later."};
 }
 
 HttpFailure header_time_exceeded(const HttpOptions& options) {

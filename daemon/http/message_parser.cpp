@@ -8,6 +8,8 @@ namespace {
 
 /// A body of announced size is reserved at once up to this; more only as the bytes really come.
 constexpr int64_t kBodyReserveBytes = 1 << 20;
+/// llhttp also reads requests of RTSP and ICE.
+constexpr std::string_view kProtocol = "HTTP/";
 
 bool equals_ignoring_case(std::string_view a, std::string_view lower) {
   if (a.size() != lower.size()) return false;
@@ -122,6 +124,9 @@ void MessageParser::reset() {
   head_end_ = head_complete_ = http_1_0_ = expects_continue_ = discard_body_ = false;
   keep_alive_ = true;
   previous_ = 0;
+  protocol_.clear();
+  chunked_ = false;
+  chunks_ = ChunkScanner();
   header_count_ = 0;
   request_ = HttpRequest{};
   target_.clear();
@@ -173,9 +178,25 @@ size_t MessageParser::feed(std::string_view bytes) {
       state_ = State::kBody;
     }
   } else {
-    feed_llhttp(bytes, consumed);
+    feed_body(bytes, consumed);
   }
   return skipped + consumed;
+}
+
+void MessageParser::feed_body(std::string_view bytes, size_t& consumed) {
+  if (!chunked_) return feed_llhttp(bytes, consumed);
+  bytes = bytes.substr(0, chunks_.scan(bytes));
+  if (chunks_.failed()) {
+    consumed = bytes.size();
+    fail(malformed("a chunk needs a size, and its lines must end with CR LF"));
+    return;
+  }
+  feed_llhttp(bytes, consumed);
+  if (state_ == State::kFailed) return;
+  const bool complete = state_ == State::kComplete;
+  if (complete != chunks_.done() || (complete && consumed != bytes.size())) {
+    fail(malformed("the end of the body is not clear"));
+  }
 }
 
 /// Checks bytes of the head up to its end and returns how many belong to it.
@@ -190,6 +211,7 @@ size_t MessageParser::scan_head(std::string_view bytes) {
       fail(malformed("lines must end with CR LF"));
       return i;
     }
+    if (first_line_ && !check_protocol(c)) return i;
     if (c == '\n') {
       first_line_ = false;
       if (line_bytes_ == 0) {
@@ -206,6 +228,20 @@ size_t MessageParser::scan_head(std::string_view bytes) {
     previous_ = c;
   }
   return bytes.size();
+}
+
+/// Takes a byte of the request line.
+bool MessageParser::check_protocol(char c) {
+  if (c == ' ') {
+    protocol_.clear();
+  } else if (c == '\n') {
+    if (protocol_ == kProtocol) return true;
+    fail(malformed("the protocol is not HTTP/1.1"));
+    return false;
+  } else if (protocol_.size() < kProtocol.size()) {
+    protocol_ += c;
+  }
+  return true;
 }
 
 void MessageParser::feed_llhttp(std::string_view bytes, size_t& consumed) {
@@ -309,9 +345,12 @@ bool MessageParser::check_framing() {
     fail(malformed("Content-Length must be a number"));
   } else if (hosts > 1 || keys > 1) {
     fail(malformed("Host and Authorization may be given once"));
+  } else if (hosts == 0 && !http_1_0_) {
+    fail(malformed("the Host header is missing"));
   } else if (length > options_.body_bytes_max) {
     fail(body_bytes_exceeded(options_));
   } else {
+    chunked_ = encodings > 0;
     request_.body.reserve(static_cast<size_t>(std::min(length, kBodyReserveBytes)));
   }
   return state_ != State::kFailed;

@@ -1,7 +1,7 @@
 // Bytes of a connection -> one HttpRequest after another. llhttp (strict) parses; before it, a scanner of the head
 // enforces what request smuggling lives on: lines end in CRLF and nothing else, no folded headers, and both must
-// agree where the head ends. Limits on bytes and counts are applied while the bytes come, so a request costs no
-// more memory than its limits. One parser per connection, loop thread.
+// agree where the head ends; ChunkScanner does the same for chunked bodies. Limits on bytes and counts are applied
+// while the bytes come, so a request costs no more memory than its limits. One parser per connection, loop thread.
 #pragma once
 
 #include <llhttp.h>
@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/http/chunk_scanner.h"
 #include "daemon/http/limits.h"
 #include "daemon/http/server.h"
 
@@ -78,10 +79,12 @@ class MessageParser {
   struct Callbacks;
 
   size_t scan_head(std::string_view bytes);
+  bool check_protocol(char c);
   void feed_llhttp(std::string_view bytes, size_t& consumed);
   int fail(HttpFailure failure);
   int end_header();
   int end_head();
+  void feed_body(std::string_view bytes, size_t& consumed);
   bool check_framing();
   int add_header_bytes(std::string& part, const char* at, size_t length);
   int add_body(const char* at, size_t length);
@@ -98,6 +101,9 @@ class MessageParser {
   bool first_line_ = true;
   bool head_end_ = false;  // the scanner saw the blank line
   char previous_ = 0;
+  std::string protocol_;  // what follows the last space of the request line, its beginning
+  bool chunked_ = false;
+  ChunkScanner chunks_;
 
   // The message.
   HttpRequest request_;

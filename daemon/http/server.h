@@ -43,6 +43,8 @@ struct HttpOptions {
   int ssl_cert_reqs = 0;            // client certificates: 0 not asked for, 1 checked when there is one, 2 required
   std::string ssl_ciphers;          // OpenSSL's list for TLS 1.2; empty: its default
   std::function<void(const AccessRecord&)> access_log;  // runs when the status of an answer is known; may be empty
+  /// Likewise, of requests for a known path that no handler sees, since their key or method is wrong.
+  std::function<void(const AccessRecord&)> refusal_log;
   std::string root_path;                 // prefix that a proxy leaves in the path; stripped before routing
   int connections_max = 4096;            // more: 503 and close
   int64_t header_bytes_max = 64 << 10;   // more: 431
@@ -86,6 +88,8 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual const HttpRequest& request() const = 0;
+  /// Frees the request's body and its share of the bodies' limit, when it has been read. The rest of it stays.
+  virtual void drop_body() = 0;
   /// False once the client is gone or the answer is complete.
   virtual bool open() const = 0;
   /// A whole answer with Content-Length. `extra` are further headers (names in lower case).
@@ -163,7 +167,8 @@ class HttpServer {
   /// "http://127.0.0.1:8501" or "unix:/path".
   virtual std::string address() const = 0;
   virtual int port() const = 0;
-  /// Shutdown, first part: no new connections; idle ones close; answers in progress go on with Connection: close.
+  /// Shutdown, first part: no new connections; those without a complete request close; answers in progress go on with
+  /// Connection: close.
   virtual void stop_accepting() = 0;
   /// Shutdown, second part: closes what is left; `done` runs when every handle is closed (then the server may be
   /// destroyed).

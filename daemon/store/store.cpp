@@ -65,6 +65,7 @@ class SqliteStore final : public Store {
   }
 
   ~SqliteStore() override {
+    stop_until_us_ = now_us() + options_.stop_timeout_ms * MonotonicUs{1000};
     stopping_.store(true, std::memory_order_release);
     wake_up_.signal();
     thread_.join();
@@ -118,6 +119,7 @@ class SqliteStore final : public Store {
       const bool stopping = stopping_.load(std::memory_order_acquire);
       commit_urgent();
       if (ring_.size() == 0) {
+        report_losses(stopping);
         if (stopping) return;
         wake_up_.wait(-1);
         continue;
@@ -154,11 +156,15 @@ class SqliteStore final : public Store {
       batch_.push_back(std::move(row));
     }
     const auto rows = static_cast<int64_t>(batch_.size());
+    if (out_of_time()) {
+      rows_dropped_.fetch_add(rows, std::memory_order_relaxed);
+      return;
+    }
     Status status = database_->write(batch_);
-    while (!status.ok() && status.error().code == ErrorCode::kUnavailable &&
-           !stopping_.load(std::memory_order_acquire)) {
+    while (!status.ok() && status.error().code == ErrorCode::kUnavailable && !out_of_time()) {
       // Somebody else holds the file, a backup for example: the rows wait, and new ones fill the queue.
       complain(status.error());
+      report_losses(false);
       status = database_->write(batch_);
     }
     if (!status.ok()) {
@@ -166,6 +172,7 @@ class SqliteStore final : public Store {
       complain(status.error());
       return;
     }
+    report_losses(false);
     rows_committed_.fetch_add(rows, std::memory_order_release);
     rows_since_trim_ += rows;
     if (rows_since_trim_ < kTrimEveryRows) {
@@ -174,6 +181,20 @@ class SqliteStore final : public Store {
     rows_since_trim_ = 0;
     status = database_->trim(options_.rows_max, kTrimRowsMax);
     if (!status.ok()) complain(status.error());
+  }
+
+  /// The end of the process waits for the last commits, but not for ever.
+  bool out_of_time() const { return stopping_.load(std::memory_order_acquire) && now_us() >= stop_until_us_; }
+
+  /// Says how many rows were lost since it last said so, at the end always.
+  void report_losses(bool at_end) {
+    const int64_t lost = rows_dropped();
+    if (lost == losses_reported_) return;
+    if (!at_end && losses_reported_us_ != 0 && now_us() - losses_reported_us_ < kComplainEveryUs) return;
+    spdlog::warn("{} rows of the database were lost, {} since the start: it could not be written fast enough",
+                 lost - losses_reported_, lost);
+    losses_reported_ = lost;
+    losses_reported_us_ = now_us();
   }
 
   void complain(const Error& error) {
@@ -191,6 +212,7 @@ class SqliteStore final : public Store {
   std::mutex urgent_mutex_;
   std::vector<Urgent> urgent_;  // guarded by urgent_mutex_
   std::atomic<bool> has_urgent_{false};
+  MonotonicUs stop_until_us_ = 0;  // set before stopping_
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> rows_dropped_{0};
   std::atomic<int64_t> rows_committed_{0};
@@ -199,6 +221,8 @@ class SqliteStore final : public Store {
   std::vector<StoreRow> batch_;
   int64_t rows_since_trim_ = 0;
   MonotonicUs complained_us_ = 0;
+  int64_t losses_reported_ = 0;
+  MonotonicUs losses_reported_us_ = 0;
   std::thread thread_;  // last: it uses the members above
 };
 

@@ -14,7 +14,8 @@
 
 namespace seraph {
 
-/// One finished HTTP generation request. Times in microseconds; -1: not reached.
+/// One HTTP request that the engine worked for, or was to: a refused one has its status and no tokens. Times in
+/// microseconds; -1: not reached.
 struct RequestRow {
   int64_t time_us = 0;     // Unix time of arrival
   std::string request_id;  // the id the client saw
@@ -66,6 +67,7 @@ struct StoreOptions {
   int32_t queue_rows_max = 8192;     // rows that wait for the thread; more are dropped. Rounded up to a power of two
   int32_t batch_rows_max = 256;      // rows of one transaction
   int32_t commit_interval_ms = 200;  // a row waits no longer than this for others
+  int32_t stop_timeout_ms = 3000;    // for the last commits, when another process holds the file; the rest is lost
 };
 
 class Store {
@@ -73,7 +75,7 @@ class Store {
   /// Opens or creates the file, migrates, starts the thread. Errors name the file, what is wrong with it and --db.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   static Result<std::unique_ptr<Store>> open(const std::string& path) { return open(StoreOptions{.path = path}); }
-  /// Commits what is queued, then closes.
+  /// Commits what is queued, then closes. Rows that could not be committed in time are counted in the log.
   virtual ~Store() = default;
   /// Loop thread; never blocks. When the queue is full the row is dropped and counted.
   virtual void log_request(RequestRow row) = 0;
@@ -86,6 +88,7 @@ class Store {
   virtual std::vector<AdapterRow> take_adapters() = 0;
   /// Writes the row and returns when it is committed. Waits for the disk: for workers, never the loop thread.
   virtual Status commit(StoreRow row) = 0;
+  /// Rows that were lost: the queue was full, or they could not be written. Changes are logged now and then.
   virtual int64_t rows_dropped() const = 0;
   virtual int64_t rows_committed() const = 0;
 };

@@ -14,7 +14,7 @@ void ConstraintState::restart(const Request& request, std::span<const TokenId> e
   end_ids_.clear();
   const auto inside = [vocab_size](TokenId id) { return id >= 0 && id < vocab_size; };
   std::copy_if(eos_ids.begin(), eos_ids.end(), std::back_inserter(end_ids_), inside);
-  const std::vector<TokenId>& stop = request.sampling.stop_token_ids;
+  const SharedList<TokenId>& stop = request.sampling.stop_token_ids;
   std::copy_if(stop.begin(), stop.end(), std::back_inserter(end_ids_), inside);
   const size_t model_words = (static_cast<size_t>(vocab_size) + 31) / 32;
   words_.resize(std::max(model_words, constraint_->masks->tokens().mask_words()));

@@ -74,7 +74,7 @@ void Scheduler::add(std::unique_ptr<const Request> request) {
   sequence.draws_need_host = asked.sampling.frequency_penalty != 0.0F || asked.sampling.presence_penalty != 0.0F ||
                              asked.sampling.repetition_penalty != 1.0F || !asked.sampling.bad_words.empty() ||
                              asked.constraint != nullptr || asked.thinking_budget != nullptr;
-  sequence.tokens = asked.prompt_ids;
+  sequence.tokens = asked.prompt_ids.copy();
   if (limits_.prefix_caching) {
     const bool depends = limits_.keys_depend_on_prompt && limits_.keys_depend_on_prompt(sequence.prompt_tokens);
     sequence.keys.push_back(hasher_.root(asked.cache_salt, depends ? static_cast<uint64_t>(sequence.prompt_tokens) : 0,
@@ -145,7 +145,7 @@ Progress Scheduler::take_token(Sequence& sequence, TokenId token) {
   ++stats_.generation_tokens;
   const SamplingParams& sampling = sequence.request->sampling;
   const auto generated = static_cast<int32_t>(sequence.tokens.size()) - sequence.prompt_tokens;
-  const auto contains = [token](const std::vector<TokenId>& ids) {
+  const auto contains = [token](std::span<const TokenId> ids) {
     return std::find(ids.begin(), ids.end(), token) != ids.end();
   };
   // Before tokens_min an end can only be drawn where a constraint leaves nothing else.

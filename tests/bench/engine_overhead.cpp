@@ -75,7 +75,7 @@ double us_per_step(int32_t num_seqs, int32_t context_tokens, bool penalties) {
   for (int32_t i = 0; i < num_seqs; ++i) {
     auto request = std::make_unique<Request>();
     request->id = static_cast<RequestId>(i + 1);
-    for (int32_t p = 0; p < context_tokens; ++p) request->prompt_ids.push_back((p * 7 + i) % 100000);
+    for (int32_t p = 0; p < context_tokens; ++p) request->prompt_ids.edit().push_back((p * 7 + i) % 100000);
     request->sampling.tokens_max = kSteps + 90;
     if (penalties) request->sampling.presence_penalty = 0.5F;
     submissions.try_submit(request);

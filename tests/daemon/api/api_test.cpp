@@ -4,18 +4,32 @@
 #include <gtest/gtest.h>
 #include <uv.h>
 
+#include <future>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/http/connection.h"
+#include "tests/daemon/api/fake_store.h"
 #include "tests/daemon/http/memory_transport.h"
 
 namespace seraph {
 namespace {
 
 constexpr const char* kKey = "a-key";
+
+constexpr const char* kKeyHeader = "authorization: Bearer a-key\r\n";
+constexpr const char* kPost =
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer "
+    "a-key\r\n";
+
+struct Client {
+  Client(const HttpOptions& options, const Router& router) : shared(options, router) {}
+  HttpShared shared;
+  MemoryTransport transport;
+  Connection connection{shared, transport, "test", true, 1};
+};
 
 class RouteWalk : public testing::Test {
  protected:
@@ -36,7 +50,7 @@ class RouteWalk : public testing::Test {
 
   RouteWalk() {
     uv_loop_init(&loop_);
-    ApiArgs args{.loop = &loop_, .engine = engine_.get(), .tokenizer = tokenizer_.get()};
+    ApiArgs args{.loop = &loop_, .engine = engine_.get(), .tokenizer = tokenizer_.get(), .store = &store_};
     args.options.dev_mode = true;
     api_ = std::move(Api::make(std::move(args))).value();
     api_->add_routes(router_);
@@ -62,6 +76,7 @@ class RouteWalk : public testing::Test {
   inline static std::unique_ptr<Engine> engine_;
   inline static std::unique_ptr<Tokenizer> tokenizer_;
   uv_loop_t loop_{};
+  FakeStore store_;
   std::unique_ptr<Api> api_;
   Router router_;
   HttpOptions options_;
@@ -120,6 +135,55 @@ TEST_F(RouteWalk, TheHeaderOfAnthropicsClientsOpensAnthropicsPathsOnly) {
   for (const char* path : {"/v1/models", "/metrics", "/v1/chat/completions", "/nothing"}) {
     EXPECT_EQ(status("GET", path, key), 401) << path;
   }
+}
+
+TEST_F(RouteWalk, RefusedRequestsOfInferenceHaveARow) {
+  options_.refusal_log = [this](const AccessRecord& refused) { api_->on_refused(refused.path, refused.status); };
+  EXPECT_EQ(status("POST", "/v1/chat/completions"), 401);
+  EXPECT_EQ(status("POST", "/tokenize"), 401);
+  EXPECT_EQ(status("POST", "/nothing"), 401);
+  ASSERT_EQ(store_.requests.size(), 1U) << "only what the engine would have worked for";
+  EXPECT_EQ(store_.requests[0].endpoint, "/v1/chat/completions");
+  EXPECT_EQ(store_.requests[0].status, 401);
+
+  EXPECT_EQ(status("POST", "/v1/completions", std::string(kKeyHeader) + "content-type: text/plain\r\n"), 400);
+  EXPECT_EQ(store_.requests.at(1).status, 400);
+  Client client(options_, router_);
+  client.connection.on_bytes(std::string(kPost) + "x-request-id: mine\r\ncontent-length: 1\r\n\r\n{", 2);
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  client.connection.flush(3);
+  EXPECT_EQ(client.transport.written.substr(0, 12), "HTTP/1.1 400");
+  EXPECT_EQ(store_.requests.at(2).status, 400);
+  EXPECT_EQ(store_.requests.at(2).request_id, "mine");
+  EXPECT_EQ(store_.requests.at(2).completion_tokens, 0);
+}
+
+TEST_F(RouteWalk, WorkersDoNothingForClientsThatLeft) {
+  // All workers are busy until the client has left.
+  std::promise<void> left;
+  const std::shared_future<void> wait = left.get_future().share();
+  struct Busy {
+    uv_work_t work;
+    const std::shared_future<void>* wait;
+  };
+  std::vector<Busy> busy(16, {.work = {}, .wait = &wait});
+  for (Busy& one : busy) {
+    one.work.data = &one;
+    uv_queue_work(
+        &loop_, &one.work, [](uv_work_t* work) { static_cast<Busy*>(work->data)->wait->wait(); },
+        [](uv_work_t*, int) {});
+  }
+  {
+    Client client(options_, router_);
+    client.connection.on_bytes(std::string(kPost) + "content-length: 1\r\n\r\n{", 2);
+    client.connection.abort();
+    EXPECT_FALSE(api_->idle());
+  }
+  left.set_value();
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  EXPECT_TRUE(api_->idle());
+  ASSERT_EQ(store_.requests.size(), 1U);
+  EXPECT_EQ(store_.requests[0].status, 499) << "the broken body was not looked at";
 }
 
 }  // namespace

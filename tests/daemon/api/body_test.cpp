@@ -92,5 +92,19 @@ TEST(BodyTest, MediaType) {
   EXPECT_FALSE(is_json_media_type("application/json2"));
 }
 
+TEST(BodyTest, ManyValuesAreRefusedBeforeTheyTakeMemory) {
+  std::string numbers = "[0";
+  for (int64_t i = 0; i < kBodyValuesMax; ++i) numbers += ",0";
+  Json out;
+  EXPECT_EQ(parse_body(numbers + ']', out)->message, "the body holds more than 2000000 values");
+  EXPECT_EQ(parse_body(numbers + ",NaN]", out)->message, "the body holds more than 2000000 values");
+  std::string wide;
+  for (const char c : numbers + ']') wide += std::string{c, '\0'};
+  EXPECT_EQ(parse_body(wide, out)->message, "the body holds more than 2000000 values");
+  std::string text = "[\"\\\"";
+  for (int64_t i = 0; i < kBodyValuesMax; ++i) text += ",[";
+  EXPECT_FALSE(parse_body(text + "\"]", out)) << "commas of a text are text";
+}
+
 }  // namespace
 }  // namespace seraph

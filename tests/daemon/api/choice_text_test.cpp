@@ -105,5 +105,29 @@ TEST(ChoiceTextTest, AnyCutOfAnyStopGivesTheSameTextAsSearchingTheWhole) {
   }
 }
 
+TEST(ChoiceTextTest, PeriodicStopStringsHoldBackWhatMayBecomeThem) {
+  // What is held must be the longest end of the text that begins the stop string, also when that overlaps with itself.
+  const std::string text = "aabaabaaabaabaac";
+  for (const std::string stop : {"aabaabaad", "aaaa", "abaabaaabaabaad", "c", "aac"}) {
+    const Outcome out = run(ids_of(text), {stop});
+    const size_t at = text.find(stop);
+    EXPECT_EQ(out.text, text.substr(0, at)) << stop;
+    std::string sent;
+    for (const std::string& delta : out.deltas) {
+      sent += delta;
+      EXPECT_TRUE(text.starts_with(sent)) << stop;
+      EXPECT_TRUE(at == std::string::npos || sent.size() <= at) << stop;
+    }
+  }
+}
+
+TEST(ChoiceTextTest, LongStopStringsCostTimeInProportionToTheText) {
+  // A text that stays a candidate to its end: the search must not begin anew for each length.
+  const std::vector<std::string> stop = {std::string(4000, 'a') + "b" + std::string(90, 'a')};
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += std::string(999, 'a') + "b";
+  EXPECT_EQ(run(ids_of(text), stop).text, text);
+}
+
 }  // namespace
 }  // namespace seraph

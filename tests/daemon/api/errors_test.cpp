@@ -55,5 +55,15 @@ TEST(ErrorsTest, AnAllocationThatFailsIsThatRequestsError) {
   EXPECT_EQ(guarded([]() -> std::optional<ApiError> { return bad_request("no"); })->message, "no");
 }
 
+TEST(ErrorsTest, WhatAWorkerThrowsFailsOneRequest) {
+  const auto error = guarded([]() -> std::optional<ApiError> { throw std::runtime_error("a defect"); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->status, 500);
+  EXPECT_EQ(error->message.find("a defect"), std::string::npos) << "that is for the log";
+  const auto memory = guarded([]() -> std::optional<ApiError> { throw std::bad_alloc(); });
+  ASSERT_TRUE(memory);
+  EXPECT_NE(memory->message.find("out of memory"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace seraph

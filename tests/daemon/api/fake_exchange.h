@@ -12,6 +12,7 @@ namespace seraph {
 class FakeExchange : public Exchange {
  public:
   const HttpRequest& request() const override { return request_; }
+  void drop_body() override { request_.body.clear(); }
   bool open() const override { return !closed && !complete; }
   void respond(int code, std::string_view, std::string text, std::vector<HttpHeader> extra) override {
     headers = std::move(extra);

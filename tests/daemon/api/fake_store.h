@@ -14,7 +14,7 @@ namespace seraph {
 
 class FakeStore : public Store {
  public:
-  void log_request(RequestRow) override {}
+  void log_request(RequestRow row) override { requests.push_back(std::move(row)); }
   void save_response(ResponseRow row) override { saved.push_back(row.id); }
   void delete_response(std::string_view owner, std::string_view id) override {
     deleted.push_back(std::string(owner) + '/' + std::string(id));
@@ -31,6 +31,7 @@ class FakeStore : public Store {
   int64_t rows_committed() const override { return 0; }
 
   std::vector<ResponseRow> kept;
+  std::vector<RequestRow> requests;
   std::vector<AdapterRow> kept_adapters;
   std::map<std::string, std::string> adapters;  // committed
   Status disk;                                  // what commit() answers

@@ -385,5 +385,17 @@ TEST_F(GenerationTest, StreamIntervalJoinsTokens) {
   EXPECT_EQ(deltas, 8U - 4U);  // the first alone, then pairs, then the rest; prompt_token_ids does not match
 }
 
+TEST_F(GenerationTest, ChoicesShareThePromptAndTheListsOfSampling) {
+  prepared_.params.n = 3;
+  prepared_.params.sampling.bad_words = std::vector<std::vector<TokenId>>{{1, 2}, {3}};
+  prepared_.params.sampling.logit_bias = {{5, 1.0F}};
+  make();
+  ASSERT_EQ(requests_.size(), 3U);
+  EXPECT_EQ(requests_[2]->prompt_ids, (std::vector<TokenId>{1, 2, 3}));
+  EXPECT_EQ(requests_[0]->prompt_ids.data(), requests_[2]->prompt_ids.data());
+  EXPECT_EQ(requests_[0]->sampling.bad_words.data(), requests_[2]->sampling.bad_words.data());
+  EXPECT_EQ(requests_[0]->sampling.logit_bias.data(), requests_[2]->sampling.logit_bias.data());
+}
+
 }  // namespace
 }  // namespace seraph

@@ -66,6 +66,16 @@ TEST(MetricsTest, AFinishedSequenceIsObservedOnce) {
             std::string::npos);
 }
 
+TEST(MetricsTest, RowsOfTheDatabaseAreCounted) {
+  ApiMetrics metrics("tiny", info());
+  EXPECT_EQ(metrics.text({}, {}).find("seraph:database"), std::string::npos);
+  const auto store = std::move(Store::open(":memory:")).value();
+  metrics.set_store(store.get());
+  const std::string text = metrics.text({}, {});
+  EXPECT_NE(text.find("seraph:database_rows_dropped_total{engine=\"0\",model_name=\"tiny\"} 0.0\n"), std::string::npos);
+  EXPECT_NE(text.find("seraph:database_rows_committed_total{"), std::string::npos);
+}
+
 TEST(MetricsTest, LabelsAreEscaped) {
   EXPECT_NE(ApiMetrics("a\"b\\c", info()).text({}, {}).find("model_name=\"a\\\"b\\\\c\""), std::string::npos);
 }

@@ -154,5 +154,18 @@ TEST_F(PrepareTest, TokenizeAnswersTextsAndConversations) {
   EXPECT_TRUE(answer_detokenize(R"({"tokens":[8589934592]})", *context_, out));
 }
 
+TEST_F(PrepareTest, NamesOfRequestsAndUsersAreBounded) {
+  const std::string begin = R"({"messages":[{"role":"user","content":"Hello"}],)";
+  PreparedGeneration out;
+  EXPECT_FALSE(prepare_chat(begin + R"("request_id":")" + std::string(256, 'r') + R"("})", *context_, out));
+  EXPECT_EQ(out.request_id.size(), 256U);
+  const auto error = prepare_chat(begin + R"("request_id":")" + std::string(257, 'r') + R"("})", *context_, out);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->status, 400);
+  EXPECT_EQ(error->param, "request_id");
+  EXPECT_FALSE(prepare_chat(begin + R"("user":")" + std::string(255, 'u') + "\u00e4\"}", *context_, out));
+  EXPECT_EQ(out.user, std::string(255, 'u')) << "not half of a character";
+}
+
 }  // namespace
 }  // namespace seraph

@@ -28,19 +28,19 @@ TEST(ResponseStoreTest, FindsOnlyForTheOwner) {
 
 TEST(ResponseStoreTest, TheOldestGiveWayToCountAndBytes) {
   FakeStore database;
-  ResponseStore store({.responses_max = 2, .bytes_max = 40}, &database);
-  store.put(row("", "1"));
-  store.put(row("", "2"));
-  store.put(row("", "3"));
-  EXPECT_EQ(store.find("", "1"), nullptr);
-  EXPECT_EQ(database.deleted, (std::vector<std::string>{"/1"}));
-  store.put(row("", "4", std::string(34, 'x')));
-  EXPECT_EQ(store.find("", "3"), nullptr);
-  EXPECT_EQ(store.bytes(), 37);
-  store.put(row("", "5", std::string(50, 'x')));
-  EXPECT_EQ(store.find("", "5"), nullptr) << "larger than everything";
-  EXPECT_NE(store.find("", "4"), nullptr);
-  EXPECT_EQ(database.saved, (std::vector<std::string>{"1", "2", "3", "4"}));
+  ResponseStore store({.responses_max = 20, .bytes_max = 160}, &database);
+  for (char id = 'a'; id <= 'v'; ++id) EXPECT_TRUE(store.put(row("", std::string(1, id))));
+  EXPECT_EQ(store.find("", "b"), nullptr);
+  EXPECT_NE(store.find("", "c"), nullptr);
+  EXPECT_EQ(database.deleted, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(store.bytes(), 100);
+  for (char id = 'A'; id <= 'P'; ++id) EXPECT_TRUE(store.put(row("", std::string(1, id), "{    }")));
+  EXPECT_LE(store.bytes(), 160);
+  EXPECT_NE(store.find("", "P"), nullptr);
+  const size_t saved = database.saved.size();
+  EXPECT_FALSE(store.put(row("", "5", std::string(50, 'x'))));
+  EXPECT_EQ(store.find("", "5"), nullptr) << "one response may not push all others out";
+  EXPECT_EQ(database.saved.size(), saved);
 }
 
 TEST(ResponseStoreTest, ReplacesAnIdAndBeginsWithWhatTheFileHolds) {
@@ -51,6 +51,22 @@ TEST(ResponseStoreTest, ReplacesAnIdAndBeginsWithWhatTheFileHolds) {
   store.put(row("o", "old", "[1]"));
   EXPECT_EQ(store.find("o", "old")->body, "[1]");
   EXPECT_EQ(store.bytes(), 9);
+}
+
+TEST(ResponseStoreTest, NobodyPushesOutWhatAnotherKeyStored) {
+  ResponseStore store({.responses_max = 4, .bytes_max = 1600}, nullptr);
+  store.put(row("quiet", "1"));
+  for (int i = 0; i < 10; ++i) store.put(row("loud", std::to_string(i)));
+  EXPECT_NE(store.find("quiet", "1"), nullptr);
+  EXPECT_EQ(store.find("loud", "6"), nullptr);
+  EXPECT_NE(store.find("loud", "7"), nullptr);
+
+  ResponseStore large({.responses_max = 100, .bytes_max = 1600}, nullptr);
+  large.put(row("quiet", "1"));
+  for (int i = 0; i < 50; ++i) large.put(row("loud", std::to_string(i), std::string(80, 'x')));
+  EXPECT_NE(large.find("quiet", "1"), nullptr);
+  EXPECT_LE(large.bytes(), 1600);
+  EXPECT_NE(large.find("loud", "49"), nullptr);
 }
 
 }  // namespace

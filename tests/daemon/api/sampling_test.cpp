@@ -215,5 +215,20 @@ TEST(SamplingTest, LogitsProcessorsAreRefusedInPlainWords) {
   EXPECT_FALSE(read(kChat, R"("logits_processors":[])").error);
 }
 
+TEST(SamplingTest, StopStringsAndBadWordsAreBounded) {
+  EXPECT_FALSE(read(kChat, R"("stop":")" + std::string(65'536, 's') + '"').error);
+  EXPECT_EQ(read(kChat, R"("stop":")" + std::string(65'537, 's') + '"').error->message,
+            "a stop string has 65537 bytes, at most 65536 are taken");
+  std::string longer;
+  for (int i = 0; i < 600; ++i) longer += "x7";
+  EXPECT_TRUE(read(kChat, R"("bad_words":[")" + longer + R"("])").params.sampling.bad_words.empty())
+      << "no answer is that long";
+  std::string words;
+  for (int i = 0; i < 128; ++i) words += (i == 0 ? "\"" : ",\"") + longer.substr(0, 500) + std::to_string(i) + '"';
+  const Read many = read(kChat, R"("bad_words":[)" + words + ']');
+  ASSERT_TRUE(many.error);
+  EXPECT_EQ(many.error->message, "bad_words holds more than 16384 tokens");
+}
+
 }  // namespace
 }  // namespace seraph

@@ -260,15 +260,20 @@ TEST(Settings, TheRecommendedScenariosStartOrSayWhatThisBuildLacks) {
   }
   auto settings = resolve(Verb::kRun, without(production, "--quantization"));
   ASSERT_TRUE(settings.ok()) << settings.error().text();
-  EXPECT_EQ(settings->list("api-key"), Words{"mock_api_key"});
+  EXPECT_EQ(settings->list("api-keys"), Words{"mock_api_key"});
   EXPECT_EQ(settings->list("served-model-name"), Words{"model_123"});
 }
 
-TEST(Settings, KeysAddUpFromEverySpelling) {
-  auto settings = resolve(Verb::kServe, {"m", "--api-key", "a,b", "--api-keys", "c", "d", "--api-key=e"});
+TEST(Settings, KeysAddUpAndOnlyTheListOfThemIsCutAtCommas) {
+  auto settings = resolve(Verb::kServe, {"m", "--api-key", "a,b", "c", "--api-keys", "d,e", "f", "--api-key=g"});
   ASSERT_TRUE(settings.ok());
-  EXPECT_EQ(settings->list("api-key"), (Words{"a", "b", "c", "d", "e"}));
-  EXPECT_EQ(setting_text(*settings->table().find("api-key"), settings->at("api-key")), "5 keys");
+  EXPECT_EQ(settings->list("api-key"), (Words{"a,b", "c", "g"})) << "half a key must not open the server";
+  EXPECT_EQ(settings->list("api-keys"), (Words{"d", "e", "f"}));
+  EXPECT_EQ(setting_text(*settings->table().find("api-key"), settings->at("api-key")), "3 keys");
+  for (const char* value : {"a,,b", ",a", "a,"}) {
+    EXPECT_NE(error_of(Verb::kServe, {"m", "--api-keys", value}).find("empty"), std::string::npos) << value;
+  }
+  EXPECT_NE(error_of(Verb::kServe, {"m", "--api-key", "a", ""}).find("empty"), std::string::npos);
 }
 
 TEST(Settings, MembersOfJsonOptionsMerge) {

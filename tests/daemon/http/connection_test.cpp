@@ -94,15 +94,17 @@ TEST_F(ConnectionTest, AnswersAndKeepsTheConnection) {
             "HTTP/1.1 200 OK\r\nserver: seraph\r\ncontent-type: text/plain\r\ncontent-length: 7\r\nvary: Origin\r\n\r\n"
             "hello x");
   EXPECT_FALSE(transport.closed);
-  EXPECT_NE(get("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n").find("connection: close\r\n"), std::string::npos);
+  EXPECT_NE(get("GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").find("connection: close\r\n"),
+            std::string::npos);
   EXPECT_TRUE(transport.closed);
   EXPECT_EQ(shared->counters.requests_total, 2);
   EXPECT_EQ(shared->counters.responses_by_class[2], 2);
 }
 
 TEST_F(ConnectionTest, PipelinedRequestsAreAnsweredInOrderInOneWrite) {
-  const std::string answers = get(
-      "GET /hello?1 HTTP/1.1\r\n\r\nPOST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\ntwoGET /hello?3 HTTP/1.1\r\n\r\n");
+  const std::string answers =
+      get("GET /hello?1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwoGET "
+          "/hello?3 HTTP/1.1\r\nHost: h\r\n\r\n");
   const size_t one = answers.find("hello 1"), two = answers.find("\r\n\r\ntwo"), three = answers.find("hello 3");
   ASSERT_NE(three, std::string::npos);
   EXPECT_LT(one, two);
@@ -111,7 +113,7 @@ TEST_F(ConnectionTest, PipelinedRequestsAreAnsweredInOrderInOneWrite) {
 }
 
 TEST_F(ConnectionTest, APipelinedRequestWaitsForTheAnswerBeforeIt) {
-  EXPECT_EQ(get("GET /later HTTP/1.1\r\n\r\nGET /hello?2 HTTP/1.1\r\n\r\n"), "");
+  EXPECT_EQ(get("GET /later HTTP/1.1\r\nHost: h\r\n\r\nGET /hello?2 HTTP/1.1\r\nHost: h\r\n\r\n"), "");
   held->respond(200, "text/plain", "first");
   turn();
   const std::string answers = transport.written;
@@ -120,8 +122,8 @@ TEST_F(ConnectionTest, APipelinedRequestWaitsForTheAnswerBeforeIt) {
 }
 
 TEST_F(ConnectionTest, ReadingStopsWhenTooMuchIsPipelined) {
-  get("GET /later HTTP/1.1\r\n\r\n");
-  const std::string request = "GET /hello HTTP/1.1\r\nX: " + std::string(1000, 'x') + "\r\n\r\n";
+  get("GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string request = "GET /hello HTTP/1.1\r\nHost: h\r\nX: " + std::string(1000, 'x') + "\r\n\r\n";
   int sent = 0;
   for (; transport.reading && sent < 1000; ++sent) connection->on_bytes(request, now);
   EXPECT_LT(sent, 200);
@@ -138,7 +140,7 @@ TEST_F(ConnectionTest, AnswersToOneWhoDoesNotReadDoNotPileUp) {
   options.unsent_soft_bytes = 1000;
   open();
   for (int i = 0; i < 100; ++i) {
-    connection->on_bytes("GET /hello HTTP/1.1\r\n\r\n", now);
+    connection->on_bytes("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n", now);
     turn();
   }
   EXPECT_LT(shared->counters.requests_total, 20);
@@ -148,18 +150,18 @@ TEST_F(ConnectionTest, AnswersToOneWhoDoesNotReadDoNotPileUp) {
 }
 
 TEST_F(ConnectionTest, HeadLeavesTheBodyAwayAndApiRoutesRefuseIt) {
-  const std::string head = get("HEAD /hello HTTP/1.1\r\n\r\n");
+  const std::string head = get("HEAD /hello HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(head.find("content-length: 5\r\n"), std::string::npos);
   EXPECT_EQ(head.substr(head.size() - 4), "\r\n\r\n");
-  const std::string refused = get("HEAD /later HTTP/1.1\r\n\r\n");
+  const std::string refused = get("HEAD /later HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(refused,
             "HTTP/1.1 405 Method Not Allowed\r\nserver: seraph\r\ncontent-type: application/json\r\n"
             "content-length: 31\r\nvary: Origin\r\nallow: GET\r\n\r\n");
 }
 
 TEST_F(ConnectionTest, UnknownPathsAndMethods) {
-  EXPECT_NE(get("GET /nothing HTTP/1.1\r\n\r\n").find("{\"detail\":\"Not Found\"}"), std::string::npos);
-  const std::string wrong = get("OPTIONS /later HTTP/1.1\r\n\r\n");
+  EXPECT_NE(get("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n").find("{\"detail\":\"Not Found\"}"), std::string::npos);
+  const std::string wrong = get("OPTIONS /later HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(wrong.find("405"), std::string::npos);
   EXPECT_NE(wrong.find("allow: GET\r\n"), std::string::npos);
   EXPECT_NE(wrong.find("{\"detail\":\"Method Not Allowed\"}"), std::string::npos);
@@ -171,35 +173,38 @@ TEST_F(ConnectionTest, KeysGuardEverythingButOpenRoutes) {
   const std::string unauthorized =
       "HTTP/1.1 401 Unauthorized\r\nserver: seraph\r\ncontent-type: application/json\r\ncontent-length: 24\r\n\r\n"
       "{\"error\":\"Unauthorized\"}";
-  EXPECT_EQ(get("POST /echo HTTP/1.1\r\nContent-Length: 3\r\nOrigin: http://a\r\n\r\nabc"), unauthorized);
-  EXPECT_EQ(get("GET /nothing HTTP/1.1\r\n\r\n"), unauthorized);
-  EXPECT_EQ(get("GET /echo HTTP/1.1\r\n\r\n"), unauthorized);
-  EXPECT_EQ(get("POST /ECHO/..%2fhello HTTP/1.1\r\n\r\n").substr(0, 12), "HTTP/1.1 400");
+  EXPECT_EQ(get("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nOrigin: http://a\r\n\r\nabc"), unauthorized);
+  EXPECT_EQ(get("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n"), unauthorized);
+  EXPECT_EQ(get("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n"), unauthorized);
+  EXPECT_EQ(get("POST /ECHO/..%2fhello HTTP/1.1\r\nHost: h\r\n\r\n").substr(0, 12), "HTTP/1.1 400");
   connection = nullptr;
-  EXPECT_NE(get("GET /hello HTTP/1.1\r\n\r\n").find("200 OK"), std::string::npos);
+  EXPECT_NE(get("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").find("200 OK"), std::string::npos);
   const std::string preflight =
-      get("OPTIONS /echo HTTP/1.1\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+      get("OPTIONS /echo HTTP/1.1\r\nHost: h\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n\r\n");
   EXPECT_NE(preflight.find("Disallowed CORS origin"), std::string::npos);
-  EXPECT_NE(
-      get("POST //echo/ HTTP/1.1\r\nAuthorization: bearer secret\r\nContent-Length: 2\r\n\r\nok").find("\r\n\r\nok"),
-      std::string::npos);
-  EXPECT_EQ(get("POST //echo/ HTTP/1.1\r\nAuthorization: Bearer secret \r\nContent-Length: 2\r\n\r\nok"), unauthorized);
+  EXPECT_NE(get("POST //echo/ HTTP/1.1\r\nHost: h\r\nAuthorization: bearer secret\r\nContent-Length: 2\r\n\r\nok")
+                .find("\r\n\r\nok"),
+            std::string::npos);
+  EXPECT_EQ(get("POST //echo/ HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer secret \r\nContent-Length: 2\r\n\r\nok"),
+            unauthorized);
 }
 
 TEST_F(ConnectionTest, ContinueIsSentOnlyWhenTheBodyIsWanted) {
   options.api_keys = {"secret"};
-  EXPECT_EQ(get("POST /echo HTTP/1.1\r\nAuthorization: Bearer secret\r\nExpect: 100-continue\r\n"
+  EXPECT_EQ(get("POST /echo HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer secret\r\nExpect: 100-continue\r\n"
                 "Content-Length: 4\r\n\r\n"),
             "HTTP/1.1 100 Continue\r\n\r\n");
   EXPECT_NE(get("body").find("\r\n\r\nbody"), std::string::npos);
-  const std::string refused = get("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  const std::string refused =
+      get("POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   EXPECT_EQ(refused.substr(0, 12), "HTTP/1.1 401");
   EXPECT_NE(refused.find("connection: close\r\n"), std::string::npos);
   EXPECT_TRUE(transport.shut_down);
 }
 
 TEST_F(ConnectionTest, BrokenRequestsGetAnErrorAndALingeringClose) {
-  const std::string answer = get("GET /hello HTTP/1.1\r\nbad header\r\n\r\nGET /hello HTTP/1.1\r\n\r\n");
+  const std::string answer =
+      get("GET /hello HTTP/1.1\r\nHost: h\r\nbad header\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(answer.substr(0, 12), "HTTP/1.1 400");
   EXPECT_NE(answer.find("\"type\":\"Bad Request\",\"param\":null,\"code\":400}}"), std::string::npos);
   EXPECT_EQ(answer.find("hello"), std::string::npos);
@@ -221,7 +226,7 @@ TEST_F(ConnectionTest, SlowHeadersAndBodiesRunIntoTheirTimeouts) {
 
   transport = MemoryTransport();
   open();
-  get("POST /echo HTTP/1.1\r\nContent-Length: 10\r\n\r\n");
+  get("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
   now += options.header_timeout_ms * 1000 + 1;
   connection->on_bytes("a", now);
   connection->sweep(now);
@@ -233,7 +238,7 @@ TEST_F(ConnectionTest, SlowHeadersAndBodiesRunIntoTheirTimeouts) {
 }
 
 TEST_F(ConnectionTest, IdleConnectionsCloseSilentlyButNeverDuringAnAnswer) {
-  get("GET /later HTTP/1.1\r\n\r\n");
+  get("GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
   now += 10 * options.idle_timeout_ms * 1000;
   connection->sweep(now);
   EXPECT_FALSE(transport.closed);
@@ -250,7 +255,7 @@ TEST_F(ConnectionTest, IdleConnectionsCloseSilentlyButNeverDuringAnAnswer) {
 }
 
 TEST_F(ConnectionTest, AStreamIsChunkedAndFlushedOncePerTurn) {
-  get("GET /stream HTTP/1.1\r\n\r\n");
+  get("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(held->send("data: 1\n\n"));
   EXPECT_TRUE(held->send("data: 2\n\n"));
   EXPECT_EQ(transport.written, "");
@@ -279,7 +284,7 @@ TEST_F(ConnectionTest, AnOldClientGetsTheStreamUntilTheClose) {
 }
 
 TEST_F(ConnectionTest, AClientThatGoesAwayIsReportedOnce) {
-  get("GET /stream HTTP/1.1\r\n\r\n");
+  get("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   connection->on_eof(now);
   EXPECT_EQ(num_closed, 1);
   EXPECT_TRUE(transport.closed);
@@ -295,7 +300,7 @@ TEST_F(ConnectionTest, AClientThatGoesAwayIsReportedOnce) {
 }
 
 TEST_F(ConnectionTest, ABrokenWriteIsAClientGone) {
-  get("GET /stream HTTP/1.1\r\n\r\n");
+  get("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   transport.broken = true;
   held->send("x");
   EXPECT_EQ(num_closed, 0);
@@ -306,7 +311,7 @@ TEST_F(ConnectionTest, ABrokenWriteIsAClientGone) {
 TEST_F(ConnectionTest, WhatWasAnsweredReachesAClientThatOnlyStoppedSending) {
   get("");
   transport.window_bytes = 10;
-  connection->on_bytes("GET /hello HTTP/1.1\r\n\r\n", now);
+  connection->on_bytes("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n", now);
   connection->on_eof(now);
   EXPECT_FALSE(transport.closed);
   if (transport.open_window(1000)) connection->on_written(true, now);
@@ -317,7 +322,7 @@ TEST_F(ConnectionTest, WhatWasAnsweredReachesAClientThatOnlyStoppedSending) {
 TEST_F(ConnectionTest, SlowReadersPauseThenDrainThenAreCut) {
   options.unsent_soft_bytes = 1000;
   options.unsent_hard_bytes = 5000;
-  get("GET /stream HTTP/1.1\r\n\r\n");
+  get("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   transport.window_bytes = 0;
   const std::string event(100, 'e');
   int sent = 0;
@@ -342,7 +347,7 @@ TEST_F(ConnectionTest, SlowReadersPauseThenDrainThenAreCut) {
 }
 
 TEST_F(ConnectionTest, BytesThatDoNotMoveAreCutAfterAWhile) {
-  get("GET /stream HTTP/1.1\r\n\r\n");
+  get("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   transport.window_bytes = 0;
   held->send(std::string(1000, 'x'));
   turn();
@@ -360,8 +365,8 @@ TEST_F(ConnectionTest, BytesThatDoNotMoveAreCutAfterAWhile) {
 }
 
 TEST_F(ConnectionTest, AHandlersTroubleIsAnswered) {
-  EXPECT_NE(get("GET /throw HTTP/1.1\r\n\r\n").find("500 Internal Server Error"), std::string::npos);
-  get("GET /forget HTTP/1.1\r\n\r\n");
+  EXPECT_NE(get("GET /throw HTTP/1.1\r\nHost: h\r\n\r\n").find("500 Internal Server Error"), std::string::npos);
+  get("GET /forget HTTP/1.1\r\nHost: h\r\n\r\n");
   connection->sweep(now);
   turn();
   EXPECT_NE(transport.written.find("500 Internal Server Error"), std::string::npos);
@@ -370,15 +375,16 @@ TEST_F(ConnectionTest, AHandlersTroubleIsAnswered) {
 
 TEST_F(ConnectionTest, RequestIdsAreEchoedOrMade) {
   options.request_id_headers = true;
-  EXPECT_NE(get("GET /hello HTTP/1.1\r\nX-Request-Id: abc\r\n\r\n").find("x-request-id: abc\r\n"), std::string::npos);
-  const std::string made = get("GET /nothing HTTP/1.1\r\nX-Request-Id: a b\r\n\r\n");
+  EXPECT_NE(get("GET /hello HTTP/1.1\r\nHost: h\r\nX-Request-Id: abc\r\n\r\n").find("x-request-id: abc\r\n"),
+            std::string::npos);
+  const std::string made = get("GET /nothing HTTP/1.1\r\nHost: h\r\nX-Request-Id: a b\r\n\r\n");
   const size_t at = made.find("x-request-id: ");
   ASSERT_NE(at, std::string::npos);
   EXPECT_EQ(made.find("\r\n", at) - at, 14u + 32u);
 }
 
 TEST_F(ConnectionTest, ShutdownClosesIdleOnesAndLetsAnswersEnd) {
-  get("GET /stream HTTP/1.1\r\n\r\n");
+  get("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   shared->stopping = true;
   connection->stop_keep_alive();
   EXPECT_FALSE(transport.closed);
@@ -393,6 +399,49 @@ TEST_F(ConnectionTest, ShutdownClosesIdleOnesAndLetsAnswersEnd) {
   connection = std::make_unique<Connection>(*shared, transport, "unix", true, now);
   connection->stop_keep_alive();
   EXPECT_TRUE(transport.closed);
+}
+
+TEST_F(ConnectionTest, RefusalsOfKnownPathsAreReported) {
+  options.api_keys = {"secret"};
+  std::vector<std::string> seen;
+  options.refusal_log = [&](const AccessRecord& refused) {
+    seen.push_back(std::string(refused.path) + ' ' + std::to_string(refused.status));
+  };
+  open();
+  get("POST //echo/ HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  get("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n");
+  get("PUT /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  get("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(seen, (std::vector<std::string>{"/echo 401", "/hello 405"}));
+}
+
+TEST_F(ConnectionTest, ShutdownWaitsForNoRequestThatIsNotComplete) {
+  get("GET /hello HTT");
+  shared->stopping = true;
+  connection->stop_keep_alive();
+  EXPECT_TRUE(transport.closed);
+
+  transport = MemoryTransport();
+  shared->stopping = false;
+  connection = std::make_unique<Connection>(*shared, transport, "unix", true, now);
+  get("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab");
+  connection->stop_keep_alive();
+  turn();
+  EXPECT_EQ(transport.written.substr(0, 12), "HTTP/1.1 503");
+  now += 2 * kSecond;
+  connection->sweep(now);
+  EXPECT_TRUE(transport.closed);
+}
+
+TEST_F(ConnectionTest, ABodyThatIsNotNeededAnyMoreLeavesTheTotal) {
+  get("GET /later HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+  ASSERT_NE(held, nullptr);
+  EXPECT_EQ(held->request().body, "abc");
+  EXPECT_EQ(shared->body_bytes->load(), 3);
+  held->drop_body();
+  EXPECT_EQ(held->request().body, "");
+  EXPECT_EQ(shared->body_bytes->load(), 0);
+  EXPECT_TRUE(held->open());
 }
 
 TEST_F(ConnectionTest, RefusedConnectionsSayWhy) {

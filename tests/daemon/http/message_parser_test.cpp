@@ -48,7 +48,7 @@ constexpr std::string_view kTwo =
     "\r\n"
     "PUT /b?c=d HTTP/1.1\r\nhost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     "4;name=value\r\nWiki\r\n5\r\npedia\r\n0\r\nTrailer: x\r\n\r\n"
-    "GET /c HTTP/1.1\r\n\r\n";
+    "GET /c HTTP/1.1\r\nHost: h\r\n\r\n";
 
 void expect_two(const Parsed& parsed) {
   ASSERT_EQ(parsed.status, 0) << parsed.message;
@@ -79,47 +79,57 @@ TEST(MessageParser, AnyCutOfTheBytesGivesTheSameRequests) {
 
 TEST(MessageParser, RefusesWhatSmugglingLivesOn) {
   const char* cases[] = {
-      "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-      "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length: 3 0\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n",
-      "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-      "POST / HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: \x0b"
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3, 3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0x3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3 0\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \x0b"
       "chunked\r\n\r\n0\r\n\r\n",
       "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       "GET / HTTP/1.1\nHost: h\n\n",
       "GET / HTTP/1.1\r\nHost: h\n\r\n",
       "GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: h\r\r\n\r\n",
-      "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
-      "GET / HTTP/1.1\r\n A: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\n A: b\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-      "GET / HTTP/1.1\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
-      "GET / HTTP/1.1\r\nno colon\r\n\r\n",
-      "GET / HTTP/1.1\r\n: empty\r\n\r\n",
-      "GET / HTTP/1.1\r\nA\x01: b\r\n\r\n",
-      "GET / HTTP/2.0\r\n\r\n",
-      "GET / HTTP/0.9\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\n: empty\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\nA\x01: b\r\n\r\n",
+      "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+      "GET / HTTP/0.9\r\nHost: h\r\n\r\n",
       "GET /\r\n\r\n",
       "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n",
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+      "GET / HTTP/1.1\r\n\r\n",
+      "GET http://h/ HTTP/1.1\r\nA: b\r\n\r\n",
+      "SETUP / RTSP/1.0\r\nHost: h\r\n\r\n",
+      "GET / RTSP/1.0\r\nHost: h\r\n\r\n",
+      "GET / ICE/1.0\r\nHost: h\r\n\r\n",
+      "SOURCE / ICE/1.0\r\nHost: h\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\n\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\n0\r\n\r\n",
       "hello\r\n\r\n",
       "\x16\x03\x01\x02",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n",
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
   };
   for (const char* bytes : cases) {
     const Parsed parsed = parse(bytes);
@@ -134,17 +144,17 @@ TEST(MessageParser, RefusesWhatSmugglingLivesOn) {
 TEST(MessageParser, LimitsHoldExactly) {
   HttpOptions options;
   options.header_bytes_max = 200;
-  options.header_count_max = 3;
+  options.header_count_max = 4;
   options.body_bytes_max = 10;
-  const std::string head = "GET / HTTP/1.1\r\nA: ";
+  const std::string head = "GET / HTTP/1.1\r\nHost: h\r\nA: ";
   EXPECT_EQ(parse(head + std::string(200 - head.size() - 4, 'x') + "\r\n\r\n", options).status, 0);
   EXPECT_EQ(parse(head + std::string(200 - head.size() - 3, 'x') + "\r\n\r\n", options).status, 431);
   EXPECT_EQ(parse(std::string(201, '\n'), options).status, 431);
-  EXPECT_EQ(parse("GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n", options).status, 0);
-  EXPECT_EQ(parse("GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n", options).status, 431);
-  EXPECT_EQ(parse("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n0123456789", options).status, 0);
-  EXPECT_EQ(parse("POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n", options).status, 413);
-  const std::string chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n", options).status, 0);
+  EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n", options).status, 431);
+  EXPECT_EQ(parse("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n0123456789", options).status, 0);
+  EXPECT_EQ(parse("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n", options).status, 413);
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_EQ(parse(chunked + "a\r\n0123456789\r\n0\r\n\r\n", options).status, 0);
   EXPECT_EQ(parse(chunked + "b\r\n0123456789a\r\n0\r\n\r\n", options).status, 413);
   EXPECT_EQ(parse(chunked + "1;" + std::string(300, 'e') + "\r\na\r\n0\r\n\r\n", options).status, 431);
@@ -157,7 +167,7 @@ TEST(MessageParser, AllBodiesTogetherHaveALimit) {
   options.bodies_bytes_max = 8;
   const auto total = std::make_shared<std::atomic<int64_t>>(0);
   MessageParser one(options, total), two(options, total);
-  const std::string head = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
   one.feed(head);
   one.feed("hello");
   ASSERT_EQ(one.state(), MessageParser::State::kComplete);
@@ -173,13 +183,14 @@ TEST(MessageParser, AllBodiesTogetherHaveALimit) {
     EXPECT_EQ(total->load(), 5);
   }
   EXPECT_EQ(total->load(), 0);
+  EXPECT_NE(two.failure().message.find("--max-bodies-bytes"), std::string::npos) << two.failure().message;
 }
 
 TEST(MessageParser, DiscardedBodiesAreNotKept) {
   HttpOptions options;
   const auto total = std::make_shared<std::atomic<int64_t>>(0);
   MessageParser parser(options, total);
-  parser.feed("POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  parser.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_TRUE(parser.expects_continue());
   parser.discard_body();
   parser.feed("hello");
@@ -190,22 +201,22 @@ TEST(MessageParser, DiscardedBodiesAreNotKept) {
 }
 
 TEST(MessageParser, OtherExpectationsCannotBeMet) {
-  EXPECT_EQ(parse("GET / HTTP/1.1\r\nExpect: miracles\r\n\r\n").status, 417);
+  EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: h\r\nExpect: miracles\r\n\r\n").status, 417);
 }
 
 TEST(MessageParser, UpgradesAreIgnored) {
   const Parsed parsed = parse(
-      "GET /a HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n"
-      "GET /b HTTP/1.1\r\n\r\n");
+      "GET /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n"
+      "GET /b HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(parsed.status, 0);
   EXPECT_EQ(parsed.requests.size(), 2u);
 }
 
 TEST(MessageParser, KeepAliveFollowsTheVersionAndTheHeader) {
   const std::pair<const char*, bool> cases[] = {
-      {"GET / HTTP/1.1\r\n\r\n", true},
-      {"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", false},
-      {"GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n", false},
+      {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", true},
+      {"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false},
+      {"GET / HTTP/1.1\r\nHost: h\r\nConnection: x, Close\r\n\r\n", false},
       {"GET / HTTP/1.0\r\n\r\n", false},
       {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false},
   };

@@ -184,7 +184,7 @@ TEST_F(ServerTest, ServesOnTcpWithKeepAlive) {
     client.send(kHealth);
     EXPECT_EQ(client.read_until("\r\n\r\n").substr(0, 15), "HTTP/1.1 200 OK");
   }
-  client.send("GET /peer HTTP/1.1\r\n\r\n");
+  client.send("GET /peer HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(client.read_until("loopback").find("loopback"), std::string::npos);
 }
 
@@ -199,7 +199,7 @@ TEST_F(ServerTest, ServesOnAUnixSocketAndReplacesAStaleOne) {
   start();
   EXPECT_EQ(server->address(), "unix:" + options.uds);
   Client client(options.uds);
-  client.send("GET /peer HTTP/1.1\r\n\r\n");
+  client.send("GET /peer HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(client.read_until("loopback").find("loopback"), std::string::npos);
   stop();
   EXPECT_NE(::access(options.uds.c_str(), F_OK), 0) << "the socket file is removed";
@@ -240,13 +240,13 @@ TEST_F(ServerTest, SpeaksTlsOnRealSockets) {
   };
   ASSERT_TRUE(run_until([&] { return tls.established(); }));
   const std::string body(5 << 20, 'b');
-  tls.write("POST /echo HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  tls.write("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
   tls.write(body);
   std::thread sender([&socket, bytes = tls.to_send()] { socket.send(bytes); });
   EXPECT_TRUE(run_until([&] { return tls.text.size() > body.size() && tls.text.ends_with(body); }));
   sender.join();
   tls.text.clear();
-  tls.write("GET /stream HTTP/1.1\r\n\r\n");
+  tls.write("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(run_until([&] { return tls.text.find("data: begin") != std::string::npos; }));
   socket.close();
   EXPECT_TRUE(eventually([this] {
@@ -263,7 +263,7 @@ TEST_F(ServerTest, LargeBodiesGoThroughBothWays) {
   for (size_t i = 0; i < body.size(); i += 997) body[i] = static_cast<char>('a' + i % 26);
   Client client(port);
   std::thread sender([&] {
-    client.send("POST /echo HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+    client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
     client.send(body);
   });
   std::string got = client.read_until("\r\n\r\n");
@@ -282,7 +282,7 @@ TEST_F(ServerTest, ADisconnectReachesTheHandler) {
   start();
   Client gone(port), half(port), reset(port);
   for (Client* client : {&gone, &half, &reset}) {
-    client->send("GET /stream HTTP/1.1\r\n\r\n");
+    client->send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     client->read_until("begin");
   }
   gone.close();
@@ -334,7 +334,7 @@ TEST_F(ServerTest, TimeoutsRunOnTheRealClock) {
 TEST_F(ServerTest, AFloodedReaderIsCutAtTheHardLimit) {
   start();
   Client client(port);
-  client.send("GET /flood HTTP/1.1\r\n\r\n");
+  client.send("GET /flood HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(eventually([this] { return counters().slow_readers_cut == 1; }));
   int closed = 0;
   on_loop([&] { closed = num_closed; });
@@ -345,7 +345,7 @@ TEST_F(ServerTest, AStalledReaderIsCutByTime) {
   options.stalled_timeout_ms = 300;
   start();
   Client client(port);
-  client.send("GET /stream HTTP/1.1\r\n\r\n");
+  client.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   client.read_until("begin");
   on_loop([this] { streams.at(0)->send(std::string(12 << 20, 'x')); });
   EXPECT_TRUE(eventually([this] { return counters().slow_readers_cut == 1; }));
@@ -356,7 +356,7 @@ TEST_F(ServerTest, ShutdownLetsStreamsEnd) {
   Client idle(port), streaming(port);
   idle.send(kHealth);
   idle.read_until("\r\n\r\n");
-  streaming.send("GET /stream HTTP/1.1\r\n\r\n");
+  streaming.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   streaming.read_until("begin");
   on_loop([this] { server->stop_accepting(); });
   EXPECT_EQ(idle.read_until(""), "<closed>");
@@ -373,7 +373,7 @@ TEST_F(ServerTest, ShutdownLetsStreamsEnd) {
 TEST_F(ServerTest, CloseCutsWhatIsLeft) {
   start();
   Client client(port);
-  client.send("GET /stream HTTP/1.1\r\n\r\n");
+  client.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   client.read_until("begin");
   stop();
   EXPECT_EQ(num_closed, 1);
@@ -403,7 +403,7 @@ TEST_F(ServerTest, SixHundredStreamsAtOnce) {
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < kClients; ++i) {
     clients.push_back(std::make_unique<Client>(port));
-    clients.back()->send("GET /stream HTTP/1.1\r\n\r\n");
+    clients.back()->send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   }
   ASSERT_TRUE(eventually([this] {
     size_t open = 0;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
+#include <spdlog/spdlog.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,6 +66,63 @@ TEST(Store, AFullQueueDropsAndCounts) {
   const int64_t dropped_in_queue = store->rows_dropped();
   store = nullptr;
   EXPECT_EQ(count(file.path(), "SELECT count(*) FROM requests"), 5000 - dropped_in_queue);
+}
+
+/// What is logged while it lives; may be read while other threads log.
+class CapturedLog {
+ public:
+  CapturedLog() : before_(spdlog::default_logger()) {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink_));
+  }
+  ~CapturedLog() { spdlog::set_default_logger(before_); }
+  std::string text() const {
+    std::string out;
+    for (const std::string& line : sink_->last_formatted()) out += line;
+    return out;
+  }
+
+ private:
+  const std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> sink_ =
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100);
+  const std::shared_ptr<spdlog::logger> before_;
+};
+
+TEST(Store, ALockedFileHoldsTheEndUpOnceAndTheLogSaysHowManyRowsThatCost) {
+  const TempFile file;
+  const CapturedLog log;
+  StoreOptions options{.path = file.path(), .queue_rows_max = 4096, .batch_rows_max = 64, .stop_timeout_ms = 300};
+  auto store = std::move(Store::open(options)).value();
+  sqlite3* other = nullptr;
+  sqlite3_open(file.path().c_str(), &other);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  for (int64_t i = 0; i < 1000; ++i) store->log_request(row_of(i));
+  const MonotonicUs begin = now_us();
+  store = nullptr;
+  EXPECT_LT(now_us() - begin, 3'000'000) << "16 batches must not wait for the lock one after another";
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  EXPECT_EQ(count(file.path(), "SELECT count(*) FROM requests"), 0);
+  EXPECT_NE(log.text().find("1000 rows of the database were lost"), std::string::npos) << log.text();
+}
+
+TEST(Store, AFullQueueIsLoggedWhileTheServerRuns) {
+  const TempFile file;
+  const CapturedLog log;
+  auto store = std::move(Store::open(StoreOptions{.path = file.path(), .queue_rows_max = 64})).value();
+  sqlite3* other = nullptr;
+  sqlite3_open(file.path().c_str(), &other);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  for (int64_t i = 0; i < 1000; ++i) store->log_request(row_of(i));
+  sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_close(other);
+  for (int i = 0; i < 300 && store->rows_committed() == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  store->log_request(row_of(1000));  // the next turn of the thread comes after the report
+  for (int i = 0; i < 300 && store->rows_committed() < 1001 - store->rows_dropped(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_NE(log.text().find("rows of the database were lost"), std::string::npos) << log.text();
 }
 
 TEST(Store, KeepsTheNewestRows) {

@@ -70,7 +70,7 @@ class BaseRun {
       Request request;
       request.id = asked_.size() + 1;
       for (const Json& token : prompts_[i].as_array()) {
-        request.prompt_ids.push_back(static_cast<TokenId>(token.as_int()));
+        request.prompt_ids.edit().push_back(static_cast<TokenId>(token.as_int()));
       }
       request.adapter = adapter;
       request.sampling.temperature = 0.0F;

@@ -93,7 +93,8 @@ Request random_request(std::mt19937_64& random, RequestId id) {
   Request request;
   request.id = id;
   const int32_t text = pick(0, 1);
-  for (int32_t i = 0, n = pick(1, 60); i < n; ++i) request.prompt_ids.push_back(5 + (text * 131 + i * i * 7) % 500);
+  for (int32_t i = 0, n = pick(1, 60); i < n; ++i)
+    request.prompt_ids.edit().push_back(5 + (text * 131 + i * i * 7) % 500);
   request.sampling.temperature = pick(0, 1) == 0 ? 0.0F : 0.8F;
   request.sampling.seed = random();
   request.sampling.tokens_max = pick(1, 25);
@@ -174,7 +175,7 @@ TEST_P(EngineAdapters, EachAdapterChangesTheAnswerAndTheModelStaysWhatItWas) {
   EngineClient plain(plain_options);
   EngineClient client(options());
   Request request = random_request(random, 1);
-  request.prompt_ids.resize(20, 9);
+  request.prompt_ids.edit().resize(20, 9);
   request.sampling.temperature = 0.0F;
   plain.submit(request);
   plain.wait_for_all();
@@ -207,7 +208,7 @@ TEST_P(EngineAdapters, ANewVersionUnderTheSameFolderServesLaterRequestsOnly) {
   EXPECT_NE((*second)->id, (*first)->id);
 
   Request request = random_request(random, 1);
-  request.prompt_ids.resize(20, 9);
+  request.prompt_ids.edit().resize(20, 9);
   for (const auto& [id, adapter] : {std::pair{1, *first}, std::pair{2, *second}, std::pair{3, *first}}) {
     request.id = static_cast<RequestId>(id);
     request.adapter = adapter;

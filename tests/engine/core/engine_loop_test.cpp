@@ -323,9 +323,9 @@ class Mixture {
     // Prompts are cut from three texts, so that prefixes recur.
     const auto text = static_cast<uint64_t>(pick(0, 2));
     for (int32_t i = pick(1, 50); i > 0; --i) {
-      request.prompt_ids.push_back(static_cast<TokenId>(mix(text, request.prompt_ids.size()) % 50));
+      request.prompt_ids.edit().push_back(static_cast<TokenId>(mix(text, request.prompt_ids.size()) % 50));
     }
-    if (pick(0, 3) == 0) request.prompt_ids.back() = pick(0, 49);
+    if (pick(0, 3) == 0) request.prompt_ids.edit().back() = pick(0, 49);
     SamplingParams& sampling = request.sampling;
     sampling.seed = static_cast<uint64_t>(pick(0, 1000));
     sampling.tokens_max = pick(1, 60);

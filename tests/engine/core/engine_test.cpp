@@ -29,7 +29,8 @@ Request random_request(std::mt19937_64& random, RequestId id) {
   Request request;
   request.id = id;
   const int32_t text = pick(0, 2);
-  for (int32_t i = 0, n = pick(1, 60); i < n; ++i) request.prompt_ids.push_back(5 + (text * 131 + i * i * 7) % 500);
+  for (int32_t i = 0, n = pick(1, 60); i < n; ++i)
+    request.prompt_ids.edit().push_back(5 + (text * 131 + i * i * 7) % 500);
   SamplingParams& sampling = request.sampling;
   sampling.temperature = pick(0, 1) == 0 ? 0.0F : 0.2F * static_cast<float>(pick(1, 6));
   sampling.seed = random();
@@ -192,7 +193,7 @@ TEST(Engine, KeysAndValuesInE4m3KeepTheAnswerOfTheDemo) {
   EXPECT_EQ(quantised.engine->info().kv_cache_dtype, "fp8_e4m3");
   EXPECT_LT(quantised.engine->info().kv_bytes / quantised.engine->info().num_kv_blocks, 0.6 * plain_block_bytes);
   const std::vector<TokenId>& answer = plain.answers[1].tokens;
-  request.prompt_ids.insert(request.prompt_ids.end(), answer.begin(), answer.end());
+  request.prompt_ids.edit().insert(request.prompt_ids.edit().end(), answer.begin(), answer.end());
   request.sampling.tokens_max = 1;
   request.sampling.num_prompt_logprobs = 0;
   quantised.submit(request);

@@ -35,7 +35,7 @@ Request request_of(RequestId id, int32_t num_prompt, int32_t num_tokens) {
   Request request;
   request.id = id;
   for (int32_t i = 0; i < num_prompt; ++i) {
-    request.prompt_ids.push_back(5 + static_cast<int32_t>(id * 131 + i * i * 7) % 500);
+    request.prompt_ids.edit().push_back(5 + static_cast<int32_t>(id * 131 + i * i * 7) % 500);
   }
   request.sampling.tokens_max = num_tokens;
   request.sampling.ignore_eos = true;
@@ -179,7 +179,7 @@ std::vector<Request> random_load(uint64_t seed) {
     for (Request& request : mixed_requests()) {
       request.id += first * 100;
       request.sampling.tokens_max = 4 + static_cast<int32_t>(random() % 12);
-      if (random() % 4 == 0) request.prompt_ids.resize(40 + random() % 60, 7);
+      if (random() % 4 == 0) request.prompt_ids.edit().resize(40 + random() % 60, 7);
       requests.push_back(std::move(request));
     }
   }
@@ -253,7 +253,7 @@ FailedRun run_with_failure(const EngineOptions& options, int64_t n, int32_t code
   }
   run.loaded = true;
   auto request = std::make_unique<Request>(request_of(1, 3, 3));
-  for (TokenId& id : request->prompt_ids) id %= 64;
+  for (TokenId& id : request->prompt_ids.edit()) id %= 64;
   EXPECT_TRUE((*made)->submit(std::move(request)).ok());
   std::vector<Event> events;
   for (int i = 0; i < 20000 && (events.empty() || events.back().finish == FinishReason::kNone); ++i) {

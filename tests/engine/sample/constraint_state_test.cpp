@@ -35,7 +35,7 @@ class Following {
     request_.id = 1;
     request_.prompt_ids = {kB, kB};
     request_.constraint = std::move(bound);
-    tokens_ = request_.prompt_ids;
+    tokens_ = request_.prompt_ids.copy();
   }
   /// What may come after these tokens, in ascending order; {-1} for anything.
   std::vector<TokenId> after(const std::vector<TokenId>& generated) {

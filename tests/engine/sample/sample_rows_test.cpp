@@ -34,7 +34,7 @@ TEST(SampleRows, ABadWordIsBannedWhereTheOutputAloneHasBegunIt) {
   request.sampling.tokens_min = 3;
   SampleState state;
   const auto banned = [&](const std::vector<TokenId>& output) {
-    std::vector<TokenId> tokens = request.prompt_ids;
+    std::vector<TokenId> tokens = request.prompt_ids.copy();
     tokens.insert(tokens.end(), output.begin(), output.end());
     state.follow(request, tokens, kModel);
     const auto generated = static_cast<int32_t>(output.size());

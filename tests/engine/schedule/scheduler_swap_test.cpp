@@ -28,8 +28,9 @@ SchedulerLimits limits_of(int32_t host_blocks, Preemption preemption) {
 std::unique_ptr<Request> make_request(RequestId id) {
   auto request = std::make_unique<Request>();
   request->id = id;
-  request->prompt_ids.resize(8);
-  std::iota(request->prompt_ids.begin(), request->prompt_ids.end(), static_cast<TokenId>(100 * id));
+  std::vector<TokenId> ids(8);
+  std::iota(ids.begin(), ids.end(), static_cast<TokenId>(100 * id));
+  request->prompt_ids = std::move(ids);
   request->sampling.tokens_max = 14;
   request->sampling.ignore_eos = true;
   return request;

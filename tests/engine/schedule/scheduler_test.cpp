@@ -24,8 +24,8 @@ std::unique_ptr<Request> make_request(RequestId id, int32_t prompt_tokens, int32
                                       TokenId first = 100) {
   auto request = std::make_unique<Request>();
   request->id = id;
-  request->prompt_ids.resize(static_cast<size_t>(prompt_tokens));
-  std::iota(request->prompt_ids.begin(), request->prompt_ids.end(), first);
+  request->prompt_ids.edit().resize(static_cast<size_t>(prompt_tokens));
+  std::iota(request->prompt_ids.edit().begin(), request->prompt_ids.edit().end(), first);
   request->sampling.tokens_max = tokens_max;
   return request;
 }

@@ -66,7 +66,7 @@ class BenchClient {
     request->id = ++last_id_;
     const auto vocab = static_cast<uint64_t>(engine().info().vocab_size);
     for (int32_t i = 0; i < prompt_tokens; ++i) {
-      request->prompt_ids.push_back(
+      request->prompt_ids.edit().push_back(
           static_cast<TokenId>((last_id_ * 7919 + static_cast<uint64_t>(i) * 104729) % vocab));
     }
     request->sampling.tokens_max = output_tokens;
